@@ -1,0 +1,129 @@
+// swift-tools-version: 6.2
+import Foundation
+import PackageDescription
+
+// One list of settings for every Swift target, so that no module is checked less than another.
+let swiftSettings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let argumentParser = Target.Dependency.product(
+    name: "ArgumentParser", package: "swift-argument-parser")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let swiftProtobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+}
+
+func tests(
+    _ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []
+) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies, resources: resources, swiftSettings: swiftSettings)
+}
+
+let targets: [Target] = [
+    .target(
+        name: "CGRPCShim",
+        path: "CGRPCShim",
+        publicHeadersPath: "include",
+        cxxSettings: [.treatAllWarnings(as: .error)],
+        // pkg-config's list for grpc++ is too long for the linker's command line; these suffice.
+        linkerSettings: [
+            .linkedLibrary("grpc++"), .linkedLibrary("grpc"), .linkedLibrary("gpr"),
+            .linkedLibrary("protobuf"), .linkedLibrary("absl_synchronization"),
+        ]),
+    .systemLibrary(name: "CKissFFT", providers: [.apt(["libkissfft-dev"])]),
+    .systemLibrary(name: "COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(name: "CSoxr", providers: [.apt(["libsoxr-dev"])]),
+
+    module("GRPCTransport", ["CGRPCShim"]),
+    module("Wire", [swiftProtobuf]),
+    module("MessageCoding", ["GRPCTransport", swiftProtobuf]),
+    module("StrictYAML", [yams]),
+    module("AudioFrontend", ["CKissFFT", "CSoxr"]),
+    module("Kernels", ["COpenBLAS"]),
+    module("Decoding", ["Kernels"]),
+    module(
+        "ModelBundle",
+        ["AudioFrontend", "Kernels", "Decoding", "StrictYAML", "Wire", swiftProtobuf]),
+    module(
+        "Fleet",
+        ["GRPCTransport", "MessageCoding", "ModelBundle", "Wire", swiftProtobuf, logging]),
+    module(
+        "Recognition",
+        ["AudioFrontend", "Decoding", "Fleet", "Kernels", "ModelBundle", logging]),
+    module(
+        "Service",
+        [
+            "AudioFrontend", "Decoding", "Fleet", "GRPCTransport", "MessageCoding", "ModelBundle",
+            "Recognition", "Wire", swiftProtobuf, logging,
+        ]),
+    module("Operations", ["StrictYAML", logging]),
+    .executableTarget(
+        name: "martlet",
+        dependencies: [
+            "AudioFrontend", "Fleet", "GRPCTransport", "MessageCoding", "ModelBundle", "Operations", "Recognition", "Service", "Wire",
+            argumentParser, logging, swiftProtobuf,
+        ],
+        swiftSettings: swiftSettings),
+
+    tests("GRPCTransportTests", ["GRPCTransport"]),
+    tests("StrictYAMLTests", ["StrictYAML"]),
+    tests("AudioFrontendTests", ["AudioFrontend"], resources: [.copy("Resources")]),
+    tests("KernelsTests", ["Kernels", "TestSupport"]),
+    tests("DecodingTests", ["Decoding", "Kernels", "TestSupport"]),
+    tests("ModelBundleTests", ["ModelBundle", "AudioFrontend", "Decoding", "Kernels"]),
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
+    tests("MessageCodingTests", ["GRPCTransport", "MessageCoding", "TestSupport", "Wire"]),
+    tests("FleetTests", ["Fleet", "GRPCTransport", "TestSupport", "Wire"]),
+    tests("RecognitionTests", ["Recognition"]),
+    tests("ServiceTests", ["GRPCTransport", "Recognition", "Service", "TestSupport", "Wire"]),
+    tests("OperationsTests", ["Operations", logging]),
+    tests("EndToEndTests", ["GRPCTransport", "Wire", "ModelBundle", swiftProtobuf]),
+]
+
+// `MARTLET_ONLY=GRPCTransportTests,CGRPCShim` builds those targets and what they stand on, without
+// the rest: a sanitizer's build of the transport need not rebuild every package.
+var wanted = Set(targets.map(\.name))
+if let only = ProcessInfo.processInfo.environment["MARTLET_ONLY"], !only.isEmpty {
+    wanted = []
+    var pending = only.split(separator: ",").map(String.init)
+    while let name = pending.popLast() {
+        guard wanted.insert(name).inserted, let target = targets.first(where: { $0.name == name })
+        else { continue }
+        for case .byNameItem(let dependency, _) in target.dependencies {
+            pending.append(dependency)
+        }
+    }
+}
+let chosen = targets.filter { wanted.contains($0.name) }
+let packages: [(name: String, dependency: Package.Dependency)] = [
+    (
+        "swift-argument-parser",
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    ),
+    ("swift-log", .package(url: "https://github.com/apple/swift-log", from: "1.16.2")),
+    ("swift-protobuf", .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0")),
+    ("Yams", .package(url: "https://github.com/jpsim/Yams", from: "6.2.2")),
+]
+let needed = Set(
+    chosen.flatMap(\.dependencies).compactMap { dependency -> String? in
+        guard case .productItem(_, let package, _, _) = dependency else { return nil }
+        return package
+    })
+
+let package = Package(
+    name: "martlet",
+    products: chosen.contains { $0.name == "martlet" }
+        ? [.executable(name: "martlet", targets: ["martlet"])] : [],
+    dependencies: packages.filter { needed.contains($0.name) }.map(\.dependency),
+    targets: chosen,
+    cxxLanguageStandard: .cxx17
+)

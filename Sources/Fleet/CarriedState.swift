@@ -1,0 +1,43 @@
+internal import GRPCTransport
+internal import ModelBundle
+
+/// The encoder's state of one stream: what its last chunk left behind, to go with its next.
+///
+/// The tensors stay in the slices in which they arrived and are sent from there: carrying a
+/// stream's state costs no copy here.
+public struct CarriedState: Sendable {
+    /// Contents in the order of ``EncoderDescription/states``, little-endian, row-major.
+    let contents: [MessageBytes]
+
+    init(_ contents: [MessageBytes]) {
+        self.contents = contents
+    }
+
+    /// All zeros, cut from one slice.
+    init(zeroFor model: EncoderDescription) {
+        let sizes = model.states.map(\.input.byteCountPerStream)
+        let zeros = MessageBytes([UInt8](repeating: 0, count: sizes.max() ?? 0))
+        contents = sizes.map { zeros[0..<$0] }
+    }
+
+    /// Bytes that travel with each chunk.
+    public var byteCount: Int { contents.reduce(0) { $0 + $1.count } }
+}
+
+/// Encoder frames of one chunk of one stream.
+public struct EncoderOutput: Sendable {
+    /// `[frames, dimension]`, row-major.
+    public let values: [Float]
+    public let frameCount: Int
+    public let dimension: Int
+
+    init(_ bytes: MessageBytes, dimension: Int) {
+        let count = bytes.count / MemoryLayout<Float>.size
+        values = [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
+            bytes.copyBytes(to: UnsafeMutableRawBufferPointer(buffer))
+            initialized = count
+        }
+        self.dimension = dimension
+        frameCount = count / dimension
+    }
+}

@@ -1,0 +1,105 @@
+#if canImport(Glibc)
+    internal import Glibc
+#else
+    internal import Darwin
+#endif
+
+/// What a search asks of one row of logits. Every answer depends on the row alone: the same bits
+/// give the same answer, on whichever stream and in whichever batch they were computed.
+public enum LogitRow {
+    /// The index of the greatest logit, the lowest such index on a tie, or nil when a logit is NaN
+    /// or infinite or the row is empty.
+    public static func argmax(_ row: Span<Float>) -> Int? {
+        // Raw loads, since a span has none of whole vectors; they stay within the span's bytes.
+        row.withUnsafeBufferPointer { row in
+            guard let greatest = greatest(of: row) else { return nil }
+            return row.firstIndex(of: greatest)
+        }
+    }
+
+    /// `log_softmax(row / temperature)[index]`, natural logarithm.
+    ///
+    /// - Parameters:
+    ///   - row: finite logits, as `argmax` has found them.
+    ///   - temperature: positive; 1 leaves the model's distribution as it is.
+    public static func logProbability(
+        of index: Int,
+        in row: Span<Float>,
+        temperature: Float
+    ) -> Float {
+        row.withUnsafeBufferPointer { row in
+            guard let greatest = greatest(of: row) else { return .nan }
+            let inverse = 1 / temperature
+            let sum = exponentialSum(of: row, less: greatest, scale: inverse)
+            return (row[index] - greatest) * inverse - log(sum)
+        }
+    }
+
+    /// `log_softmax(row / temperature)` into `output`, which has as many elements as the row.
+    ///
+    /// An element has the bits that `logProbability(of:in:temperature:)` gives. All of them are NaN
+    /// when a logit is NaN or infinite.
+    public static func logSoftmax(
+        _ row: Span<Float>,
+        temperature: Float,
+        into output: inout MutableSpan<Float>
+    ) {
+        precondition(output.count == row.count, "one log-probability a logit")
+        row.withUnsafeBufferPointer { row in
+            let greatest = greatest(of: row) ?? .nan
+            let inverse = 1 / temperature
+            let logSum = log(exponentialSum(of: row, less: greatest, scale: inverse))
+            output.withUnsafeMutableBufferPointer { output in
+                for index in row.indices {
+                    output[index] = (row[index] - greatest) * inverse - logSum
+                }
+            }
+        }
+    }
+
+    /// The greatest element, or nil when one is NaN or infinite or there is none.
+    private static func greatest(of row: UnsafeBufferPointer<Float>) -> Float? {
+        guard var greatest = row.first else { return nil }
+        var maxima = FloatVector(repeating: greatest)
+        // Zero for as long as every element is finite, NaN from then on.
+        var zeros = FloatVector.zero
+        let raw = UnsafeRawBufferPointer(row)
+        let whole = row.count / FloatVector.scalarCount * FloatVector.scalarCount
+        for index in stride(from: 0, to: whole, by: FloatVector.scalarCount) {
+            let vector = raw.loadUnaligned(fromByteOffset: index * 4, as: FloatVector.self)
+            maxima.replace(with: vector, where: vector .> maxima)
+            zeros += vector * 0
+        }
+        var zero: Float = 0
+        for value in row[whole...] {
+            greatest = value > greatest ? value : greatest
+            zero += value * 0
+        }
+        for lane in 0..<FloatVector.scalarCount {
+            greatest = maxima[lane] > greatest ? maxima[lane] : greatest
+            zero += zeros[lane]
+        }
+        return zero == 0 ? greatest : nil
+    }
+
+    /// The sum of `exp((row[i] - greatest) * scale)`, always added up in the same order.
+    private static func exponentialSum(
+        of row: UnsafeBufferPointer<Float>,
+        less greatest: Float,
+        scale: Float
+    ) -> Float {
+        var sums = FloatVector.zero
+        let raw = UnsafeRawBufferPointer(row)
+        let whole = row.count / FloatVector.scalarCount * FloatVector.scalarCount
+        for index in stride(from: 0, to: whole, by: FloatVector.scalarCount) {
+            let vector = raw.loadUnaligned(fromByteOffset: index * 4, as: FloatVector.self)
+            sums += exponential(ofNonPositive: (vector - greatest) * scale)
+        }
+        var last = FloatVector(repeating: -.greatestFiniteMagnitude)
+        for index in whole..<row.count { last[index - whole] = (row[index] - greatest) * scale }
+        sums += exponential(ofNonPositive: last)
+        var sum: Float = 0
+        for lane in 0..<FloatVector.scalarCount { sum += sums[lane] }
+        return sum
+    }
+}

@@ -1,0 +1,185 @@
+/// Scores rows of (context, encoder frame) of any number of streams in one batch.
+///
+/// A round: `removeAllRows()`, `append` each row, `score()`, `withScores` for each stream's rows.
+/// A row's logits are bitwise independent of the other rows, of its place among them and of what
+/// the cache holds. Once batches have reached their usual size, a round allocates nothing.
+///
+/// Not `Sendable`: one scorer belongs to one thread. The networks can be shared by many scorers.
+public final class TransducerScorer {
+    /// Contexts whose predictions a scorer keeps unless told otherwise. Speech repeats its token
+    /// pairs; 4,096 predictions of 320 floats take 5 MiB.
+    public static let defaultCachedContexts = 4_096
+    /// Rows a batch may have unless told otherwise.
+    public static let defaultMaximumRowCount = 1_024
+
+    /// What the cache of predictions has done since the scorer was made.
+    public struct CacheStatistics: Equatable, Sendable {
+        /// Rows whose prediction was there, or was asked for earlier in the same batch.
+        public var hits = 0
+        /// Rows whose prediction was computed.
+        public var misses = 0
+    }
+
+    public let joinerDimension: Int
+    public let vocabularySize: Int
+    public let maximumRowCount: Int
+    public private(set) var rowCount = 0
+    public private(set) var cacheStatistics = CacheStatistics()
+
+    private let predictionNetwork: PredictionNetwork
+    private let joiner: Joiner
+    private var cache: PredictionCache
+    private var workspace: TransducerWorkspace
+    private var misses: [(context: TokenContext, place: Int)] = []
+    /// Rows whose prediction is still to be computed and added.
+    private var pendingRows: [(row: Int, miss: Int)] = []
+    private var isScored = false
+
+    /// - Throws: `KernelError.shape` when the two networks' dimensions differ.
+    public init(
+        predictionNetwork: PredictionNetwork,
+        joiner: Joiner,
+        maximumRowCount: Int = defaultMaximumRowCount,
+        cachedContexts: Int = defaultCachedContexts
+    ) throws(KernelError) {
+        guard predictionNetwork.joinerDimension == joiner.dimension else {
+            throw .shape(
+                tensor: "joiner.output.weight",
+                problem: "takes \(joiner.dimension) inputs where the prediction network gives "
+                    + "\(predictionNetwork.joinerDimension); both must be joiner_dim"
+            )
+        }
+        guard predictionNetwork.vocabularySize == joiner.vocabularySize else {
+            throw .shape(
+                tensor: "joiner.output.weight",
+                problem: "has \(joiner.vocabularySize) outputs where the embedding has "
+                    + "\(predictionNetwork.vocabularySize) tokens; both must be vocabulary_size"
+            )
+        }
+        precondition(maximumRowCount > 0 && cachedContexts > 0, "a scorer without room")
+        self.predictionNetwork = predictionNetwork
+        self.joiner = joiner
+        self.maximumRowCount = maximumRowCount
+        joinerDimension = joiner.dimension
+        vocabularySize = joiner.vocabularySize
+        cache = PredictionCache(capacity: cachedContexts, dimension: joiner.dimension)
+        workspace = TransducerWorkspace(predictionNetwork: predictionNetwork, joiner: joiner)
+    }
+
+    /// Rows that `append` still takes in this round.
+    public var remainingRowCount: Int { maximumRowCount - rowCount }
+
+    /// Begins a round.
+    public func removeAllRows() {
+        if !isScored {
+            for (number, miss) in misses.enumerated() {
+                cache.abandon(miss: number, place: miss.place)
+            }
+        }
+        rowCount = 0
+        misses.removeAll(keepingCapacity: true)
+        pendingRows.removeAll(keepingCapacity: true)
+        isScored = false
+    }
+
+    /// Takes a row into the batch and copies its frame.
+    ///
+    /// - Parameters:
+    ///   - context: one that the prediction network accepts.
+    ///   - encoderFrame: `[joinerDimension]`; a frame that is not finite spoils its own row only.
+    /// - Returns: the row's number, counted from 0 in the order of appending.
+    @discardableResult
+    public func append(context: TokenContext, encoderFrame: Span<Float>) -> Int {
+        precondition(!isScored, "removeAllRows begins a round")
+        precondition(rowCount < maximumRowCount, "the batch is full")
+        precondition(encoderFrame.count == joinerDimension, "an encoder frame of another model")
+        precondition(predictionNetwork.accepts(context), "a context of another model")
+        let row = rowCount
+        rowCount += 1
+        workspace.reserve(rowCount: rowCount, maximum: maximumRowCount)
+
+        // The pointers stay within the workspace's row, the frame and the cache's entry, each
+        // `joinerDimension` long.
+        let input = workspace.joinerInput.mutablePointer + row * joinerDimension
+        encoderFrame.withUnsafeBufferPointer { frame in
+            switch cache.lookUp(context, nextMiss: misses.count) {
+            case .hit(let prediction):
+                for index in 0..<joinerDimension { input[index] = frame[index] + prediction[index] }
+                cacheStatistics.hits += 1
+            case .pending(let miss):
+                for index in 0..<joinerDimension { input[index] = frame[index] }
+                pendingRows.append((row, miss))
+                cacheStatistics.hits += 1
+            case .miss(let place):
+                for index in 0..<joinerDimension { input[index] = frame[index] }
+                pendingRows.append((row, misses.count))
+                misses.append((context, place))
+                cacheStatistics.misses += 1
+            }
+        }
+        return row
+    }
+
+    /// Computes the logits of all rows.
+    public func score() {
+        precondition(!isScored, "removeAllRows begins a round")
+        isScored = true
+        guard rowCount > 0 else { return }
+        addPendingPredictions()
+        applyHyperbolicTangent(
+            workspace.joinerInput.mutablePointer,
+            count: rowCount * joinerDimension
+        )
+        joiner.output.apply(
+            rowCount: rowCount,
+            input: workspace.joinerInput.pointer,
+            output: workspace.logits.mutablePointer,
+            scratch: workspace.scratch.mutablePointer
+        )
+    }
+
+    /// Lends the logits of some rows, `[rows.count, vocabularySize]`, row-major.
+    public func withScores<Result, Failure: Error>(
+        of rows: Range<Int>,
+        _ body: (Span<Float>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        precondition(isScored, "score computes the rows")
+        precondition(rows.lowerBound >= 0 && rows.upperBound <= rowCount, "no such rows")
+        // The span lives for the call, during which nothing can change the workspace.
+        let scores = UnsafeBufferPointer(
+            start: workspace.logits.pointer + rows.lowerBound * vocabularySize,
+            count: rows.count * vocabularySize
+        )
+        return try body(scores.span)
+    }
+
+    private func addPendingPredictions() {
+        guard !misses.isEmpty else { return }
+        let projection = predictionNetwork.projection
+        for (number, miss) in misses.enumerated() {
+            predictionNetwork.activate(
+                miss.context,
+                into: workspace.projectionInput.mutablePointer + number * projection.inputCount
+            )
+        }
+        projection.apply(
+            rowCount: misses.count,
+            input: workspace.projectionInput.pointer,
+            output: workspace.predictions.mutablePointer,
+            scratch: workspace.scratch.mutablePointer
+        )
+        let predictions = workspace.predictions.pointer
+        for (number, miss) in misses.enumerated() {
+            cache.insert(
+                predictions + number * joinerDimension,
+                of: miss.context,
+                place: miss.place
+            )
+        }
+        for (row, miss) in pendingRows {
+            let input = workspace.joinerInput.mutablePointer + row * joinerDimension
+            let prediction = predictions + miss * joinerDimension
+            for index in 0..<joinerDimension { input[index] += prediction[index] }
+        }
+    }
+}

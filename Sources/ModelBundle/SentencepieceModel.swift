@@ -1,0 +1,48 @@
+internal import Decoding
+internal import StrictYAML
+internal import SwiftProtobuf
+internal import Wire
+
+/// bpe.model: how sentencepiece cut the training text into pieces. Here it is only compared with
+/// tokens.txt, so that text and ids cannot come from different models.
+struct SentencepieceModel {
+    private let file: BundleFile
+    private let pieces: [Sentencepiece_ModelProto.SentencePiece]
+
+    init(_ file: BundleFile) throws(ModelBundleError) {
+        self.file = file
+        do {
+            pieces = try Sentencepiece_ModelProto(serializedBytes: file.bytes).pieces
+        } catch {
+            throw file.error("not a sentencepiece model, or a truncated one; copy it again")
+        }
+    }
+
+    /// - Parameters:
+    ///   - vocabulary: The pieces of tokens.txt, by id.
+    ///   - unknownID: The token that stands for text without a piece, if the model has one.
+    func check(against vocabulary: Vocabulary, unknownID: Int32?) throws(ModelBundleError) {
+        guard pieces.count == vocabulary.pieces.count else {
+            throw file.error(
+                "\(pieces.count) pieces, but decoder.vocabulary_size in model.yaml is"
+                    + " \(vocabulary.pieces.count); export them together"
+            )
+        }
+        for (id, (piece, expected)) in zip(pieces, vocabulary.pieces).enumerated() {
+            guard piece.piece == expected else {
+                throw file.error(
+                    "the text is \(piece.piece.shown), but tokens.txt says \(expected.shown);"
+                        + " export them together",
+                    field: "pieces[\(id)]"
+                )
+            }
+        }
+        let unknown = pieces.firstIndex { $0.type == .unknown }.map(Int32.init)
+        guard unknown == unknownID || unknown == nil || unknownID == nil else {
+            throw file.error(
+                "the unknown piece has id \(unknown ?? -1), but decoder.unknown_id in model.yaml is"
+                    + " \(unknownID ?? -1); export them together"
+            )
+        }
+    }
+}

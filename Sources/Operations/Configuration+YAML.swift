@@ -1,0 +1,130 @@
+internal import Logging
+internal import StrictYAML
+
+extension Configuration {
+    /// Models that one server may have.
+    static let maximumModels = 64
+    /// Triton servers that one model may have.
+    static let maximumEndpoints = 64
+
+    init(_ value: YAMLValue, resolve: (String) -> String) throws(YAMLError) {
+        self.init()
+        let root = try value.mapping(ConfigurationKey.self)
+        if let value = root.optional(.server) { server = try Server(value) }
+        if let value = root.optional(.limits) { limits = try Limits(value) }
+        for element in try root.required(.models).list(count: 1...Self.maximumModels) {
+            let model = try Model(element, resolve: resolve)
+            guard !models.contains(where: { $0.name == model.name }) else {
+                throw (element.member(ModelKey.name.rawValue) ?? element).error(
+                    "two models are called \"\(model.name)\"; give each a name of its own"
+                )
+            }
+            models.append(model)
+        }
+    }
+}
+
+extension YAMLMapping {
+    /// Reads the key's value into `target`, which keeps its default where the key is missing.
+    fileprivate func read<Value>(
+        _ key: Key,
+        into target: inout Value,
+        _ value: (YAMLValue) throws(YAMLError) -> Value
+    ) throws(YAMLError) {
+        if let found = optional(key) { target = try value(found) }
+    }
+
+    fileprivate func read(
+        _ key: Key,
+        into target: inout Int,
+        in range: ClosedRange<Int>
+    ) throws(YAMLError) {
+        try read(key, into: &target) { value throws(YAMLError) in try value.int(in: range) }
+    }
+
+    fileprivate func read(
+        _ key: Key,
+        into target: inout Duration,
+        in range: ClosedRange<Duration>
+    ) throws(YAMLError) {
+        try read(key, into: &target) { value throws(YAMLError) in try value.duration(in: range) }
+    }
+}
+
+extension Duration {
+    fileprivate static let day = Duration.seconds(24 * 3600)
+}
+
+extension Configuration.Server {
+    fileprivate init(_ value: YAMLValue) throws(YAMLError) {
+        self.init()
+        let server = try value.mapping(ServerKey.self)
+        try server.read(.listen, into: &listenAddress) { value throws(YAMLError) in
+            try value.address(ports: 0...65_535)
+        }
+        try server.read(.maximumMessageBytes, into: &maximumMessageBytes, in: 1024...1 << 30)
+        try server.read(.maximumMetadataBytes, into: &maximumMetadataBytes, in: 1024...1 << 20)
+        try server.read(.maximumStreams, into: &maximumStreams, in: 1...1_000_000)
+        try server.read(.keepaliveTime, into: &keepaliveTime, in: .seconds(1) ... .day)
+        try server.read(
+            .keepaliveTimeout,
+            into: &keepaliveTimeout,
+            in: .milliseconds(100) ... .day
+        )
+        try server.read(
+            .minimumPingInterval,
+            into: &minimumPingInterval,
+            in: .milliseconds(100) ... .day
+        )
+        try server.read(.shutdownGrace, into: &shutdownGrace, in: .zero ... .day)
+        try server.read(.logLevel, into: &logLevel) { value throws(YAMLError) in
+            try value.choice(of: Logger.Level.self)
+        }
+    }
+}
+
+extension Configuration.Limits {
+    fileprivate init(_ value: YAMLValue) throws(YAMLError) {
+        self.init()
+        let limits = try value.mapping(LimitsKey.self)
+        let spans = Duration.milliseconds(10) ... .day
+        try limits.read(.firstMessageTimeout, into: &firstMessageTimeout, in: spans)
+        try limits.read(.idleTimeout, into: &idleTimeout, in: spans)
+        try limits.read(.maximumStreamDuration, into: &maximumStreamDuration, in: spans)
+        try limits.read(.maximumAudioDuration, into: &maximumAudioDuration, in: spans)
+        try limits.read(.maximumAlternatives, into: &maximumAlternatives, in: 1...1000)
+    }
+}
+
+extension Configuration.Model {
+    fileprivate init(_ value: YAMLValue, resolve: (String) -> String) throws(YAMLError) {
+        let model = try value.mapping(ModelKey.self)
+        let name = try model.required(.name)
+        self.init(
+            name: try name.string(byteCount: 1...128),
+            bundleDirectory: resolve(try model.required(.bundle).string()),
+            endpoints: []
+        )
+        guard self.name.isName else {
+            throw name.error(
+                "\(self.name.shown) is not a name; use letters, digits, dots, underscores and"
+                    + " hyphens"
+            )
+        }
+        let addresses = try model.required(.endpoints)
+        for element in try addresses.list(count: 1...Configuration.maximumEndpoints) {
+            let address = try element.address(ports: 1...65_535)
+            guard !endpoints.contains(where: { $0.lowercased() == address.lowercased() }) else {
+                throw element.error("\(address.shown) is listed twice; keep one")
+            }
+            endpoints.append(address)
+        }
+        try model.read(.inferTimeout, into: &inferTimeout, in: .milliseconds(1) ... .seconds(600))
+        if let value = model.optional(.health) {
+            let health = try value.mapping(HealthKey.self)
+            let spans = Duration.milliseconds(10) ... .seconds(600)
+            try health.read(.interval, into: &healthInterval, in: spans)
+            try health.read(.timeout, into: &healthTimeout, in: spans)
+        }
+    }
+}

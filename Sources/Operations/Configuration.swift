@@ -1,0 +1,83 @@
+public import Logging
+
+/// What `martlet serve` is told: a YAML file, overridden by the environment and by flags.
+///
+/// `Config/martlet.yaml` documents every key; what a file leaves out has the defaults below.
+public struct Configuration: Sendable, Equatable {
+    public var server = Server()
+    public var limits = Limits()
+    /// At least one, with distinct names; the first is the default.
+    public var models: [Model] = []
+
+    /// The port that is served, and its transport.
+    public struct Server: Sendable, Equatable {
+        /// `host:port`; port 0 takes any free one.
+        public var listenAddress = "127.0.0.1:50051"
+        /// A longer message ends its call.
+        public var maximumMessageBytes = 4 << 20
+        /// Of one call's headers.
+        public var maximumMetadataBytes = 16 << 10
+        /// Recognize streams at the same time.
+        public var maximumStreams = 1000
+        /// A silent connection is asked this often whether it still lives.
+        public var keepaliveTime: Duration = .seconds(60)
+        /// A connection that does not answer within this time is closed.
+        public var keepaliveTimeout: Duration = .seconds(20)
+        /// A client that pings an idle connection more often is told to go away.
+        public var minimumPingInterval: Duration = .seconds(10)
+        /// How long open streams may go on once the server is told to stop.
+        public var shutdownGrace: Duration = .seconds(30)
+        public var logLevel: Logger.Level = .info
+
+        public init() {}
+    }
+
+    /// What one stream may take up.
+    public struct Limits: Sendable, Equatable {
+        /// From the opening of a stream to its first message.
+        public var firstMessageTimeout: Duration = .seconds(10)
+        /// Between two messages, while the server waits for the next one.
+        public var idleTimeout: Duration = .seconds(30)
+        /// From the opening of a stream to its end, by the wall clock.
+        public var maximumStreamDuration: Duration = .seconds(4 * 3600)
+        /// Of audio in a stream.
+        public var maximumAudioDuration: Duration = .seconds(4 * 3600)
+        /// Alternatives that a client may ask for.
+        public var maximumAlternatives = 30
+
+        public init() {}
+    }
+
+    /// A model that is served, and the Triton servers that run its encoder.
+    public struct Model: Sendable, Equatable {
+        /// The name that clients use.
+        public var name: String
+        /// The bundle's directory; `load` resolves it against the configuration file's.
+        public var bundleDirectory: String
+        /// Each Triton's gRPC address, `host:port`; at least one.
+        public var endpoints: [String]
+        /// How long an endpoint may take to run one chunk.
+        public var inferTimeout: Duration = .seconds(2)
+        /// Time between two probes of an endpoint.
+        public var healthInterval: Duration = .seconds(1)
+        /// How long each question of a probe may take to be answered.
+        public var healthTimeout: Duration = .milliseconds(500)
+
+        public init(name: String, bundleDirectory: String, endpoints: [String]) {
+            self.name = name
+            self.bundleDirectory = bundleDirectory
+            self.endpoints = endpoints
+        }
+    }
+
+    public init() {}
+}
+
+/// Why a configuration cannot be used, on one line that names the place, the key and what to do.
+public struct ConfigurationError: Error, Sendable, Equatable, CustomStringConvertible {
+    public let description: String
+
+    package init(description: String) {
+        self.description = description
+    }
+}

@@ -1,0 +1,35 @@
+// The keys of a configuration, as they are written. Config/martlet.yaml documents each.
+
+package enum ConfigurationKey: String, CaseIterable, Sendable {
+    case server, limits, models
+}
+
+package enum ServerKey: String, CaseIterable, Sendable {
+    case listen
+    case maximumMessageBytes = "max_message_bytes"
+    case maximumMetadataBytes = "max_metadata_bytes"
+    case maximumStreams = "max_streams"
+    case keepaliveTime = "keepalive_time"
+    case keepaliveTimeout = "keepalive_timeout"
+    case minimumPingInterval = "min_ping_interval"
+    case shutdownGrace = "shutdown_grace"
+    case logLevel = "log_level"
+}
+
+package enum LimitsKey: String, CaseIterable, Sendable {
+    case firstMessageTimeout = "first_message_timeout"
+    case idleTimeout = "idle_timeout"
+    case maximumStreamDuration = "max_stream_duration"
+    case maximumAudioDuration = "max_audio_duration"
+    case maximumAlternatives = "max_alternatives"
+}
+
+package enum ModelKey: String, CaseIterable, Sendable {
+    case name, bundle, endpoints
+    case inferTimeout = "infer_timeout"
+    case health
+}
+
+package enum HealthKey: String, CaseIterable, Sendable {
+    case interval, timeout
+}

@@ -1,0 +1,18 @@
+internal import ArgumentParser
+
+@main
+struct Martlet: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "martlet",
+        abstract: "Speech recognition over gRPC, in front of Triton Inference Servers.",
+        subcommands: [Serve.self, Transcribe.self, Inspect.self])
+}
+
+/// An error whose text is all there is to say.
+struct CommandError: Error, CustomStringConvertible {
+    var description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}

@@ -1,0 +1,144 @@
+internal import ArgumentParser
+internal import Dispatch
+internal import Fleet
+internal import Foundation
+internal import GRPCTransport
+internal import Logging
+internal import ModelBundle
+internal import Operations
+internal import Recognition
+internal import Service
+
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run the server.",
+        discussion: """
+            Settings come from the configuration file, then from the environment, then from flags; \
+            the last one holds. An environment variable names a setting in capitals, with two \
+            underscores between its parts: MARTLET_SERVER__LISTEN sets server.listen. \
+            Config/martlet.yaml in the source documents every setting.
+
+            SIGTERM and SIGINT end the server in order: health turns to NOT_SERVING, new calls are \
+            refused, open streams may go on for server.shutdown_grace. A second signal ends it at \
+            once.
+            """)
+
+    @Option(help: ArgumentHelp("The configuration file, YAML.", valueName: "file"))
+    var config: String
+
+    @Option(help: ArgumentHelp("Where to listen; sets server.listen.", valueName: "host:port"))
+    var listen: String?
+
+    @Option(
+        name: .customLong("set"),
+        help: ArgumentHelp(
+            "Override a setting, as in server.log_level=debug. May be repeated.",
+            valueName: "path=value"))
+    var settings: [String] = []
+
+    func run() async throws {
+        var overrides = try settings.map { try ConfigurationOverride(assignment: $0) }
+        if let listen {
+            overrides.append(
+                ConfigurationOverride(keys: ["server", "listen"], value: listen, flag: "--listen"))
+        }
+        let configuration = try Configuration.load(file: config, overrides: overrides)
+        LoggingSystem.bootstrapStandardError(level: configuration.server.logLevel)
+        let logger = Logger(label: "martlet")
+
+        let models = try configuration.models.map { try Self.model($0, logger) }
+        try await Self.check(models)
+        let server = try SpeechServer(
+            models: models, configuration: .init(configuration), logger: logger)
+        logger.notice(
+            "serving",
+            metadata: [
+                "address": "\(configuration.server.address(withPort: server.port))",
+                "models": "\(models.map(\.name).joined(separator: ","))",
+            ])
+
+        let signals = TerminationSignals()
+        let watching = Task { await server.run() }
+        let signal = await signals.first()
+        logger.notice("shutting down", metadata: ["signal": "\(signal)"])
+        await server.shutdown(gracePeriod: configuration.server.shutdownGrace)
+        watching.cancel()
+        logger.notice("stopped")
+    }
+
+    private static func model(
+        _ settings: Configuration.Model, _ logger: Logger
+    ) throws -> SpeechModel {
+        var fleet = Fleet.Configuration()
+        fleet.inferTimeout = settings.inferTimeout
+        fleet.probeInterval = settings.healthInterval
+        fleet.probeTimeout = settings.healthTimeout
+        return try SpeechModel(
+            name: settings.name, bundle: try ModelBundle.load(directory: settings.bundleDirectory),
+            endpoints: settings.endpoints, fleetConfiguration: fleet, logger: logger)
+    }
+
+    /// Asks every endpoint that can be reached whether it serves the model that its bundle says.
+    private static func check(_ models: [SpeechModel]) async throws {
+        for model in models {
+            do {
+                try await model.fleet.check()
+            } catch {
+                throw CommandError("model \"\(model.name)\" at \(error)")
+            }
+        }
+    }
+}
+
+extension SpeechServer.Configuration {
+    fileprivate init(_ configuration: Operations.Configuration) {
+        self.init()
+        transport.listenAddress = configuration.server.listenAddress
+        transport.maximumReceivedMessageBytes = configuration.server.maximumMessageBytes
+        transport.maximumMetadataBytes = configuration.server.maximumMetadataBytes
+        transport.keepaliveInterval = configuration.server.keepaliveTime
+        transport.keepaliveTimeout = configuration.server.keepaliveTimeout
+        transport.minimumPingInterval = configuration.server.minimumPingInterval
+        limits.firstMessageTimeout = configuration.limits.firstMessageTimeout
+        limits.idleTimeout = configuration.limits.idleTimeout
+        limits.maximumStreamDuration = configuration.limits.maximumStreamDuration
+        limits.maximumAudioDuration = configuration.limits.maximumAudioDuration
+        limits.maximumAlternatives = configuration.limits.maximumAlternatives
+        limits.maximumStreams = configuration.server.maximumStreams
+    }
+}
+
+extension Operations.Configuration.Server {
+    /// The address with the port that was opened, which differs where port 0 was asked for.
+    fileprivate func address(withPort port: Int) -> String {
+        guard let colon = listenAddress.lastIndex(of: ":") else { return listenAddress }
+        return "\(listenAddress[..<colon]):\(port)"
+    }
+}
+
+/// SIGTERM and SIGINT as events. A second one ends the process at once.
+private struct TerminationSignals {
+    private let signals: AsyncStream<String>
+    private let sources: [any DispatchSourceSignal]
+
+    init() {
+        let (stream, continuation) = AsyncStream.makeStream(of: String.self)
+        signals = stream
+        sources = [(SIGTERM, "SIGTERM"), (SIGINT, "SIGINT")].map { number, name in
+            // The default action would end the process before the source hears of it.
+            Foundation.signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            source.setEventHandler {
+                continuation.yield(name)
+                Foundation.signal(number, SIG_DFL)
+            }
+            source.resume()
+            return source
+        }
+    }
+
+    func first() async -> String {
+        for await signal in signals { return signal }
+        return ""
+    }
+}

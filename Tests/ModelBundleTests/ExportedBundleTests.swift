@@ -1,0 +1,36 @@
+internal import Decoding
+internal import Foundation
+internal import Kernels
+internal import ModelBundle
+internal import Testing
+
+/// The real model's bundle, where `make` has exported it; MARTLET_EXPORT names the exporter's --out.
+private let exportedBundle: String? = {
+    let environment = ProcessInfo.processInfo.environment
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+    let export = environment["MARTLET_EXPORT"] ?? root.path + "/.build/export"
+    let bundle = export + "/bundle"
+    guard FileManager.default.fileExists(atPath: bundle + "/model.yaml") else {
+        print("ExportedBundleTests: no bundle at \(bundle); export one and set MARTLET_EXPORT")
+        return nil
+    }
+    return bundle
+}()
+
+/// Needs the real model's export: `Tools/export/sherpa_onnx.py --out` writes it.
+@Suite(.enabled(if: exportedBundle != nil))
+struct ExportedBundleTests {
+    @Test func theExportedModelLoads() throws {
+        let bundle = try ModelBundle.load(directory: try #require(exportedBundle))
+        let encoder = bundle.description.encoder
+        #expect(encoder.chunkFrames == 45)
+        #expect(encoder.chunkShiftDuration == .milliseconds(320))
+        #expect(encoder.stateByteCountPerStream == 79_744 * 4 + 8)
+        #expect(bundle.vocabulary.count == 500)
+        #expect(bundle.predictionNetwork.embeddingDimension == 320)
+        #expect(bundle.convolutionGroupCount == 80)
+        #expect(bundle.parameterCount == 425_780)
+        print(bundle.summary.text)
+    }
+}

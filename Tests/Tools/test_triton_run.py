@@ -1,0 +1,142 @@
+"""Tools/triton/run, with a real server: it serves, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+import numpy as np
+import tritonclient.grpc
+
+from . import synthetic
+
+RUN = synthetic.ROOT / "Tools" / "triton" / "run"
+# Bounds on what a loaded machine may take; each is about two seconds when idle.
+READY_SECONDS = 60
+GONE_SECONDS = 20
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that nothing listens on."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def processes_of(run: int) -> list[int]:
+    """Return the processes that carry the shared memory's name of this run, or serve its models."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            command = (entry / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if entry.name.isdigit() and f"martlet_triton_{run}_".encode() in command:
+            found.append(int(entry.name))
+    return found
+
+
+class TritonRunTests(unittest.TestCase):
+    """One server each."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.directory = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        subprocess.run(
+            [sys.executable, synthetic.EXPORTER, "--out", cls.directory / "out", "--name", "m"]
+            + ["--model-dir", synthetic.model(cls.directory / "source")],
+            check=True,
+            capture_output=True,
+        )
+
+    def command(self) -> list[str]:
+        """Return a command line on free ports."""
+        self.grpc_port, http_port = free_ports(2)
+        ports = ["--grpc-port", str(self.grpc_port), "--http-port", str(http_port)]
+        return [str(RUN), "--model-repository", str(self.directory / "out/triton"), *ports]
+
+    def wait_until_ready(self) -> tritonclient.grpc.InferenceServerClient:
+        """Wait for the model."""
+        client = tritonclient.grpc.InferenceServerClient(f"127.0.0.1:{self.grpc_port}")
+        self.addCleanup(client.close)
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                if client.is_model_ready("m-encoder"):
+                    return client
+            except tritonclient.grpc.InferenceServerException:
+                pass
+            time.sleep(0.05)
+        raise AssertionError(f"not ready after {READY_SECONDS} s")
+
+    def assert_nothing_left(self, run: int) -> None:
+        """Expect no process and no shared memory of this run."""
+        deadline = time.monotonic() + GONE_SECONDS
+        regions = Path("/dev/shm")
+        while processes_of(run) or list(regions.glob(f"martlet_triton_{run}_*")):
+            if time.monotonic() > deadline:
+                self.fail(f"left behind: processes {processes_of(run)}, or shared memory")
+            time.sleep(0.05)
+
+    def test_serves_and_stops_on_a_signal(self) -> None:
+        process = subprocess.Popen(
+            self.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/"
+        )
+        self.addCleanup(process.kill)
+        client = self.wait_until_ready()
+        inputs = []
+        for name, values in (
+            ("x", np.ones((2, 9, 6), np.float32)),
+            ("state", np.zeros((2, 28), np.float32)),
+            ("state_int64", np.array([[0, 0], [7, 8]], np.int64)),
+        ):
+            datatype = "INT64" if values.dtype == np.int64 else "FP32"
+            inputs.append(tritonclient.grpc.InferInput(name, values.shape, datatype))
+            inputs[-1].set_data_from_numpy(values)
+        result = client.infer("m-encoder", inputs)
+        counts = result.as_numpy("new_state_int64")
+        np.testing.assert_array_equal(counts, [[4, 4], [11, 12]])
+        self.assertEqual(result.as_numpy("encoder_out").shape, (2, 2, 8))
+
+        self.assertGreaterEqual(len(processes_of(process.pid)), 2, "the server and its stub")
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(GONE_SECONDS), 0)
+        self.assert_nothing_left(process.pid)
+
+    def test_ends_with_its_parent(self) -> None:
+        # The shell starts it and waits; then the shell is killed.
+        shell = subprocess.Popen(
+            ["bash", "-c", '"$@" 2>/dev/null & echo $!; wait', "bash", *self.command()],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.addCleanup(shell.stdout.close)
+        run = int(shell.stdout.readline())
+        self.wait_until_ready()
+        shell.kill()
+        shell.wait()
+        self.assert_nothing_left(run)
+
+    def test_a_killed_server_leaves_no_stub_and_is_reported(self) -> None:
+        process = subprocess.Popen(
+            self.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        self.addCleanup(process.kill)
+        self.wait_until_ready()
+        server = next(
+            each
+            for each in processes_of(process.pid)
+            if b"tritonserver\0" in Path(f"/proc/{each}/cmdline").read_bytes()
+        )
+        os.kill(server, signal.SIGKILL)
+        self.assertEqual(process.wait(GONE_SECONDS), 128 + signal.SIGKILL)
+        self.assert_nothing_left(process.pid)

@@ -1,0 +1,1 @@
+"""Turn a streaming transducer's ONNX files into a Martlet bundle and a Triton model."""
