@@ -12,7 +12,9 @@ let swiftSettings: [SwiftSetting] = [
 ]
 
 let argumentParser = Target.Dependency.product(
-    name: "ArgumentParser", package: "swift-argument-parser")
+    name: "ArgumentParser",
+    package: "swift-argument-parser"
+)
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let swiftProtobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
@@ -22,10 +24,16 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 }
 
 func tests(
-    _ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []
+    _ name: String,
+    _ dependencies: [Target.Dependency] = [],
+    resources: [Resource] = []
 ) -> Target {
     .testTarget(
-        name: name, dependencies: dependencies, resources: resources, swiftSettings: swiftSettings)
+        name: name,
+        dependencies: dependencies,
+        resources: resources,
+        swiftSettings: swiftSettings
+    )
 }
 
 let targets: [Target] = [
@@ -38,7 +46,9 @@ let targets: [Target] = [
         linkerSettings: [
             .linkedLibrary("grpc++"), .linkedLibrary("grpc"), .linkedLibrary("gpr"),
             .linkedLibrary("protobuf"), .linkedLibrary("absl_synchronization"),
-        ]),
+        ]
+    ),
+    .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CKissFFT", providers: [.apt(["libkissfft-dev"])]),
     .systemLibrary(name: "COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CSoxr", providers: [.apt(["libsoxr-dev"])]),
@@ -52,41 +62,81 @@ let targets: [Target] = [
     module("Decoding", ["Kernels"]),
     module(
         "ModelBundle",
-        ["AudioFrontend", "Kernels", "Decoding", "StrictYAML", "Wire", swiftProtobuf]),
+        ["AudioFrontend", "CCrypto", "Kernels", "Decoding", "StrictYAML", "Wire", swiftProtobuf]
+    ),
     module(
         "Fleet",
-        ["GRPCTransport", "MessageCoding", "ModelBundle", "Wire", swiftProtobuf, logging]),
+        ["GRPCTransport", "MessageCoding", "ModelBundle", "Wire", swiftProtobuf, logging]
+    ),
     module(
         "Recognition",
-        ["AudioFrontend", "Decoding", "Fleet", "Kernels", "ModelBundle", logging]),
+        ["AudioFrontend", "Decoding", "Fleet", "Kernels", "ModelBundle", logging]
+    ),
     module(
         "Service",
         [
             "AudioFrontend", "Decoding", "Fleet", "GRPCTransport", "MessageCoding", "ModelBundle",
             "Recognition", "Wire", swiftProtobuf, logging,
-        ]),
+        ]
+    ),
     module("Operations", ["StrictYAML", logging]),
     .executableTarget(
         name: "martlet",
         dependencies: [
-            "AudioFrontend", "Fleet", "GRPCTransport", "MessageCoding", "ModelBundle", "Operations", "Recognition", "Service", "Wire",
+            "AudioFrontend", "Fleet", "GRPCTransport", "MessageCoding", "ModelBundle", "Operations",
+            "Recognition", "Service", "Wire",
             argumentParser, logging, swiftProtobuf,
         ],
-        swiftSettings: swiftSettings),
+        swiftSettings: swiftSettings
+    ),
 
     tests("GRPCTransportTests", ["GRPCTransport"]),
     tests("StrictYAMLTests", ["StrictYAML"]),
     tests("AudioFrontendTests", ["AudioFrontend"], resources: [.copy("Resources")]),
     tests("KernelsTests", ["Kernels", "TestSupport"]),
     tests("DecodingTests", ["Decoding", "Kernels", "TestSupport"]),
-    tests("ModelBundleTests", ["ModelBundle", "AudioFrontend", "Decoding", "Kernels"]),
+    tests(
+        "ModelBundleTests",
+        ["ModelBundle", "AudioFrontend", "Decoding", "Kernels", "TestSupport"]
+    ),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
+    .target(
+        name: "TestBackend",
+        dependencies: [
+            "AudioFrontend", "Decoding", "GRPCTransport", "Kernels", "MessageCoding",
+            "ModelBundle", "TestSupport", "Wire", swiftProtobuf, logging,
+        ],
+        path: "Tests/TestBackend",
+        swiftSettings: swiftSettings
+    ),
     tests("MessageCodingTests", ["GRPCTransport", "MessageCoding", "TestSupport", "Wire"]),
-    tests("FleetTests", ["Fleet", "GRPCTransport", "TestSupport", "Wire"]),
-    tests("RecognitionTests", ["Recognition"]),
-    tests("ServiceTests", ["GRPCTransport", "Recognition", "Service", "TestSupport", "Wire"]),
+    tests(
+        "FleetTests",
+        [
+            "Fleet", "GRPCTransport", "MessageCoding", "ModelBundle", "TestBackend", "TestSupport",
+            "Wire", swiftProtobuf,
+        ]
+    ),
+    tests(
+        "RecognitionTests",
+        [
+            "Decoding", "Fleet", "GRPCTransport", "Kernels", "ModelBundle", "Recognition",
+            "TestBackend", "TestSupport", "Wire",
+        ]
+    ),
+    tests(
+        "ServiceTests",
+        [
+            "Decoding", "Fleet", "GRPCTransport", "MessageCoding", "ModelBundle", "Recognition",
+            "Service", "TestBackend", "TestSupport", "Wire", swiftProtobuf,
+        ]
+    ),
     tests("OperationsTests", ["Operations", logging]),
-    tests("EndToEndTests", ["GRPCTransport", "Wire", "ModelBundle", swiftProtobuf]),
+    .testTarget(
+        name: "EndToEndTests",
+        dependencies: ["GRPCTransport", "MessageCoding", "Wire", "martlet", swiftProtobuf],
+        swiftSettings: swiftSettings
+    ),
 ]
 
 // `MARTLET_ONLY=GRPCTransportTests,CGRPCShim` builds those targets and what they stand on, without
@@ -117,7 +167,8 @@ let needed = Set(
     chosen.flatMap(\.dependencies).compactMap { dependency -> String? in
         guard case .productItem(_, let package, _, _) = dependency else { return nil }
         return package
-    })
+    }
+)
 
 let package = Package(
     name: "martlet",

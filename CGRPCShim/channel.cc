@@ -2,7 +2,6 @@
 
 #include <chrono>
 
-
 namespace {
 
 std::shared_ptr<grpc::Channel> connect(const cgrpc_channel_options& options) {

@@ -1,9 +1,7 @@
 #include "server.h"
 
-#include <chrono>
 #include <system_error>
 #include <thread>
-
 
 namespace {
 
@@ -55,19 +53,18 @@ int32_t cgrpc_server::listen(const cgrpc_server_options& options) {
     builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
                                options.handshake_timeout_milliseconds);
 
+    cgrpc_hand_over(this);
     server_ = builder.BuildAndStart();
     return server_ == nullptr ? 0 : port;
 }
 
-void cgrpc_server::stop(int32_t linger_milliseconds) {
+void cgrpc_server::stop() {
     if (stopping_.exchange(true)) {
         return;
     }
-    const auto deadline =
-        std::chrono::system_clock::now() + std::chrono::milliseconds(linger_milliseconds);
-    // Shutdown blocks until every call is done.
-    const auto shut_down = [this, deadline] {
-        server_->Shutdown(deadline);
+    // Shutdown blocks until every call is done and every connection closed.
+    const auto shut_down = [this] {
+        server_->Shutdown();
         callbacks.on_stopped(context);
         unref();
     };
@@ -78,6 +75,10 @@ void cgrpc_server::stop(int32_t linger_milliseconds) {
     }
 }
 
+void cgrpc_server::disconnect() {
+    grpc_server_cancel_all_calls(server_->c_server());
+}
+
 void cgrpc_server::unref() {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
         delete this;
@@ -86,6 +87,7 @@ void cgrpc_server::unref() {
 
 grpc::ServerGenericBidiReactor* cgrpc_server::CreateReactor(
     grpc::GenericCallbackServerContext* call_context) noexcept {
+    cgrpc_take_over(this);
     if (stopping_) {
         return new Refusal;
     }
@@ -110,12 +112,16 @@ cgrpc_server* cgrpc_server_create(const cgrpc_server_options* options,
     return server;
 }
 
-void cgrpc_server_stop(cgrpc_server* server, int32_t linger_milliseconds) noexcept {
-    server->stop(linger_milliseconds);
+void cgrpc_server_stop(cgrpc_server* server) noexcept {
+    server->stop();
+}
+
+void cgrpc_server_disconnect(cgrpc_server* server) noexcept {
+    server->disconnect();
 }
 
 void cgrpc_server_release(cgrpc_server* server) noexcept {
-    server->stop(0);
+    server->stop();
     server->unref();
 }
 

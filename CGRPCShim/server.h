@@ -19,7 +19,8 @@ struct cgrpc_server final : public grpc::CallbackGenericService {
 
     // Zero if the address cannot be had.
     int32_t listen(const cgrpc_server_options& options);
-    void stop(int32_t linger_milliseconds);
+    void stop();
+    void disconnect();
     void unref();
 
     grpc::ServerGenericBidiReactor* CreateReactor(

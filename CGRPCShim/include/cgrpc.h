@@ -120,11 +120,13 @@ typedef struct cgrpc_server_options {
 cgrpc_server* cgrpc_server_create(const cgrpc_server_options* options,
                                   const cgrpc_server_callbacks* callbacks, void* server_context,
                                   int32_t* port) CGRPC_NOEXCEPT;
-// Refuses new connections and calls at once and lets open calls finish. Connections whose peers do
-// not answer are closed `linger_milliseconds` from now. The first call decides; later ones do
-// nothing.
-void cgrpc_server_stop(cgrpc_server* server, int32_t linger_milliseconds) CGRPC_NOEXCEPT;
-// Gives the server up. If it has not been stopped, it is, without lingering. The memory goes when
+// Refuses new connections and calls at once, lets open calls finish, and then closes the
+// connections; on_stopped follows. Later calls do nothing.
+void cgrpc_server_stop(cgrpc_server* server) CGRPC_NOEXCEPT;
+// Closes every connection, whatever is still on its way. Their open calls get on_cancel, and must
+// still be finished.
+void cgrpc_server_disconnect(cgrpc_server* server) CGRPC_NOEXCEPT;
+// Gives the server up. If it has not been stopped, it is. The memory goes when
 // on_stopped has returned, which waits for every call to be finished.
 void cgrpc_server_release(cgrpc_server* server) CGRPC_NOEXCEPT;
 

@@ -1,4 +1,4 @@
-internal import GRPCTransport
+package import GRPCTransport
 internal import ModelBundle
 
 /// The encoder's state of one stream: what its last chunk left behind, to go with its next.
@@ -7,7 +7,7 @@ internal import ModelBundle
 /// stream's state costs no copy here.
 public struct CarriedState: Sendable {
     /// Contents in the order of ``EncoderDescription/states``, little-endian, row-major.
-    let contents: [MessageBytes]
+    package let contents: [MessageBytes]
 
     init(_ contents: [MessageBytes]) {
         self.contents = contents
@@ -31,13 +31,20 @@ public struct EncoderOutput: Sendable {
     public let frameCount: Int
     public let dimension: Int
 
+    /// - Parameter values: `[frames, dimension]`, row-major.
+    package init(values: [Float], dimension: Int) {
+        precondition(values.count.isMultiple(of: dimension), "a broken frame")
+        self.values = values
+        self.dimension = dimension
+        frameCount = values.count / dimension
+    }
+
     init(_ bytes: MessageBytes, dimension: Int) {
         let count = bytes.count / MemoryLayout<Float>.size
-        values = [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
+        let values = [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
             bytes.copyBytes(to: UnsafeMutableRawBufferPointer(buffer))
             initialized = count
         }
-        self.dimension = dimension
-        frameCount = count / dimension
+        self.init(values: values, dimension: dimension)
     }
 }

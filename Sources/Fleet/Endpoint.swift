@@ -15,8 +15,6 @@ final class Endpoint: Sendable {
 
     var isReady: Bool { health.withLock { $0.isReady } }
 
-    var state: EndpointHealth.State { health.withLock { $0.state } }
-
     /// Why the endpoint is not used, as `address: reason`; nil when it is used.
     var complaint: String? {
         health.withLock { $0.reason }.map { "\(address): \($0)" }

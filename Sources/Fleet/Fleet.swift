@@ -42,8 +42,11 @@ public final class Fleet: Sendable {
     ///   - clock: Spaces the probes.
     /// - Throws: ``FleetError`` when the model cannot be described in the protocol.
     public init(
-        model: EncoderDescription, addresses: [String], configuration: Configuration,
-        clock: any Clock<Duration> = ContinuousClock(), logger: Logger
+        model: EncoderDescription,
+        addresses: [String],
+        configuration: Configuration,
+        clock: any Clock<Duration> = ContinuousClock(),
+        logger: Logger
     ) throws(FleetError) {
         precondition(!addresses.isEmpty, "a fleet has at least one endpoint")
         self.model = model
@@ -73,16 +76,18 @@ public final class Fleet: Sendable {
     /// may come later.
     /// - Throws: ``FleetError`` of kind `incompatible` naming the endpoint and what differs.
     public func check() async throws(FleetError) {
-        await withTaskGroup(of: Void.self) { group in
+        let (model, timeout) = (model, configuration.probeTimeout)
+        let events = await withTaskGroup(of: (Endpoint, EndpointHealth.Event).self) { group in
             for endpoint in endpoints {
-                group.addTask { await self.probe(endpoint) }
+                group.addTask { (endpoint, await endpoint.probe(model, timeout: timeout)) }
             }
+            return await group.reduce(into: []) { $0.append($1) }
         }
-        for endpoint in endpoints {
-            if case .incompatible(let reason) = endpoint.state {
-                throw FleetError(.incompatible, "\(endpoint.address): \(reason)")
-            }
+        // Thrown before anything is logged: a server that does not start says why in one line.
+        for case (let endpoint, .mismatchFound(let reason)) in events {
+            throw FleetError(.incompatible, "\(endpoint.address): \(reason)")
         }
+        for (endpoint, event) in events { note(event, at: endpoint) }
     }
 
     /// Probes every endpoint at the configured interval until the task is cancelled.
@@ -91,8 +96,9 @@ public final class Fleet: Sendable {
             for endpoint in endpoints {
                 group.addTask {
                     while !Task.isCancelled {
-                        guard (try? await self.clock.sleep(for: self.configuration.probeInterval))
-                            != nil
+                        guard
+                            (try? await self.clock.sleep(for: self.configuration.probeInterval))
+                                != nil
                         else { return }
                         await self.probe(endpoint)
                     }
@@ -123,11 +129,14 @@ public final class Fleet: Sendable {
     /// - Returns: The encoder's frames, `[1, encoder frames, dimension]`, row-major.
     /// - Throws: ``FleetError``.
     public func encode(
-        _ features: [Float], state: inout CarriedState
+        _ features: [Float],
+        state: inout CarriedState
     ) async throws(FleetError) -> EncoderOutput {
         let featureBytes = features.withUnsafeBytes { MessageBytes(copying: $0) }
         precondition(
-            featureBytes.count == model.features.byteCountPerStream, "a chunk has a fixed size")
+            featureBytes.count == model.features.byteCountPerStream,
+            "a chunk has a fixed size"
+        )
         let request = codec.request([featureBytes] + state.contents)
         let answer = try await run(request)
         var outputs = try codec.outputs(of: answer)
@@ -143,9 +152,11 @@ public final class Fleet: Sendable {
             tried.append(endpoint)
             do {
                 return try await endpoint.client.modelInfer(
-                    request, timeout: configuration.inferTimeout)
+                    request,
+                    timeout: configuration.inferTimeout
+                )
             } catch {
-                if Task.isCancelled || error.code == .cancelled {
+                if Task.isCancelled {
                     throw FleetError(.cancelled, "the stream was cancelled")
                 }
                 lastError = failure(error, at: endpoint)
@@ -153,23 +164,28 @@ public final class Fleet: Sendable {
         }
         throw lastError
             ?? FleetError(
-                .unavailable, "no inference server is ready to run it (\(complaints))")
+                .unavailable,
+                "no inference server is ready to run it (\(complaints))"
+            )
     }
 
     private func failure(_ error: RPCError, at endpoint: Endpoint) -> FleetError {
         let message = "\(endpoint.address): \(error.code): \(error.message)"
         switch error.code {
-        case .unavailable:
+        case .unavailable, .cancelled:
+            // The latter is how a server that is being stopped ends the calls it still has.
             note(.requestFailed(reason: "\(error.code): \(error.message)"), at: endpoint)
             return FleetError(.unavailable, message)
         case .deadlineExceeded:
             // Left until a probe finds it well: the next chunk would wait as long.
             note(
                 .requestFailed(reason: "took longer than \(configuration.inferTimeout)"),
-                at: endpoint)
+                at: endpoint
+            )
             return FleetError(
                 .deadlineExceeded,
-                "\(endpoint.address): took longer than \(configuration.inferTimeout)")
+                "\(endpoint.address): took longer than \(configuration.inferTimeout)"
+            )
         default:
             return FleetError(.backendFailure, message)
         }

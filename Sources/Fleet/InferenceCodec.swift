@@ -1,6 +1,6 @@
-internal import GRPCTransport
+package import GRPCTransport
 internal import MessageCoding
-internal import ModelBundle
+package import ModelBundle
 internal import SwiftProtobuf
 internal import Wire
 
@@ -10,7 +10,7 @@ internal import Wire
 /// With names, types and shapes fixed, everything in a request but the tensors' contents is the
 /// same each time. It is serialised once; a request is then a rope of those pieces and of the
 /// tensors, none of which is copied.
-struct InferenceCodec: Sendable {
+package struct InferenceCodec: Sendable {
     private let model: EncoderDescription
     /// The request up to its first tensor's contents.
     private let head: MessageBytes
@@ -24,7 +24,7 @@ struct InferenceCodec: Sendable {
     private static let rawOutputContentsField = 6
 
     /// - Throws: never in practice; serialising a message without required fields cannot fail.
-    init(_ model: EncoderDescription) throws {
+    package init(_ model: EncoderDescription) throws {
         self.model = model
         let request = Inference_ModelInferRequest.with {
             $0.modelName = model.tritonModel
@@ -52,13 +52,14 @@ struct InferenceCodec: Sendable {
         expectedOutputs = Dictionary(
             uniqueKeysWithValues: model.outputs.enumerated().map {
                 ($1.name, (index: $0, description: $1))
-            })
+            }
+        )
     }
 
     /// A request for one chunk of one stream.
     /// - Parameter contents: each input's elements in the order of ``EncoderDescription/inputs``,
     ///   little-endian, row-major.
-    func request(_ contents: [MessageBytes]) -> MessageBytes {
+    package func request(_ contents: [MessageBytes]) -> MessageBytes {
         precondition(contents.count == contentHeads.count, "one content an input")
         var message = head
         for (contentHead, content) in zip(contentHeads, contents) {
@@ -72,7 +73,7 @@ struct InferenceCodec: Sendable {
     /// without a copy.
     /// - Throws: ``FleetError`` of kind `incompatible` when the answer is not what the model's
     ///   description promises.
-    func outputs(of answer: MessageBytes) throws(FleetError) -> [MessageBytes] {
+    package func outputs(of answer: MessageBytes) throws(FleetError) -> [MessageBytes] {
         var declared: [(index: Int, description: TensorDescription)] = []
         declared.reserveCapacity(expectedOutputs.count)
         var contents: [Range<Int>] = []
@@ -96,7 +97,8 @@ struct InferenceCodec: Sendable {
         }
         guard declared.count == contents.count else {
             throw incompatible(
-                "the answer declares \(declared.count) outputs and holds \(contents.count)")
+                "the answer declares \(declared.count) outputs and holds \(contents.count)"
+            )
         }
         var results = [MessageBytes?](repeating: nil, count: expectedOutputs.count)
         for ((index, description), range) in zip(declared, contents) {
@@ -105,7 +107,8 @@ struct InferenceCodec: Sendable {
                     """
                     output "\(description.name)" holds \(range.count) bytes, \
                     expected \(description.byteCountPerStream)
-                    """)
+                    """
+                )
             }
             results[index] = answer[range]
         }
@@ -128,14 +131,16 @@ struct InferenceCodec: Sendable {
                 """
                 output "\(tensor.name)" is of type \(tensor.datatype), \
                 expected \(description.datatype.rawValue)
-                """)
+                """
+            )
         }
         guard tensor.shape == description.shapeOfOne else {
             throw incompatible(
                 """
                 output "\(tensor.name)" has shape \(tensor.shape), \
                 expected \(description.shapeOfOne)
-                """)
+                """
+            )
         }
         return expected
     }

@@ -1,19 +1,21 @@
-internal import ModelBundle
-internal import Wire
+package import ModelBundle
+package import Wire
 
 /// Compares the model that Triton serves with the one that the bundle describes.
-enum ModelCheck {
+package enum ModelCheck {
     /// What differs first, in one line, or nil when every tensor is there with the right type and
     /// shape. Further outputs, and optional inputs, of the served model do not matter.
-    static func mismatch(
-        of served: Inference_ModelMetadataResponse, with model: EncoderDescription
+    package static func mismatch(
+        of served: Inference_ModelMetadataResponse,
+        with model: EncoderDescription
     ) -> String? {
         mismatch("input", of: served.inputs, with: model.inputs)
             ?? mismatch("output", of: served.outputs, with: model.outputs)
     }
 
     private static func mismatch(
-        _ kind: String, of served: [Inference_ModelMetadataResponse.TensorMetadata],
+        _ kind: String,
+        of served: [Inference_ModelMetadataResponse.TensorMetadata],
         with expected: [TensorDescription]
     ) -> String? {
         for tensor in expected {

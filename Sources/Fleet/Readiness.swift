@@ -19,7 +19,9 @@ public final class Readiness: Sendable {
     /// the latest.
     public func changes() -> AsyncStream<Bool> {
         let (stream, continuation) = AsyncStream.makeStream(
-            of: Bool.self, bufferingPolicy: .bufferingNewest(1))
+            of: Bool.self,
+            bufferingPolicy: .bufferingNewest(1)
+        )
         // Yielding only enqueues, and under the lock it keeps the order in which values change.
         let watcher = state.withLock { state in
             let watcher = state.nextWatcher

@@ -22,7 +22,10 @@ struct TritonClient: Sendable {
     /// Whether the server has started and its models are loaded.
     func serverReady(timeout: Duration) async throws -> Bool {
         let answer: Inference_ServerReadyResponse = try await unary(
-            "ServerReady", Inference_ServerReadyRequest(), timeout: timeout)
+            "ServerReady",
+            Inference_ServerReadyRequest(),
+            timeout: timeout
+        )
         return answer.ready
     }
 
@@ -32,12 +35,16 @@ struct TritonClient: Sendable {
             $0.version = model.version
         }
         let answer: Inference_ModelReadyResponse = try await unary(
-            "ModelReady", request, timeout: timeout)
+            "ModelReady",
+            request,
+            timeout: timeout
+        )
         return answer.ready
     }
 
     func modelMetadata(
-        _ model: EncoderDescription, timeout: Duration
+        _ model: EncoderDescription,
+        timeout: Duration
     ) async throws -> Inference_ModelMetadataResponse {
         let request = Inference_ModelMetadataRequest.with {
             $0.name = model.tritonModel
@@ -48,16 +55,23 @@ struct TritonClient: Sendable {
 
     /// Runs a serialised `ModelInferRequest` and returns the serialised answer.
     func modelInfer(
-        _ request: MessageBytes, timeout: Duration
+        _ request: MessageBytes,
+        timeout: Duration
     ) async throws(RPCError) -> MessageBytes {
         try await channel.unary(Self.path("ModelInfer"), request, metadata: [:], timeout: timeout)
     }
 
     private func unary<Answer: SwiftProtobuf.Message>(
-        _ method: String, _ request: some SwiftProtobuf.Message, timeout: Duration
+        _ method: String,
+        _ request: some SwiftProtobuf.Message,
+        timeout: Duration
     ) async throws -> Answer {
         let answer = try await channel.unary(
-            Self.path(method), try request.messageBytes(), metadata: [:], timeout: timeout)
+            Self.path(method),
+            try request.messageBytes(),
+            metadata: [:],
+            timeout: timeout
+        )
         return try Answer(parsing: answer)
     }
 

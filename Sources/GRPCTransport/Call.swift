@@ -73,7 +73,8 @@ public final class Call: Sendable {
     }
 
     private func write(
-        isLast: Bool, _ start: (OpaquePointer) -> Bool
+        isLast: Bool,
+        _ start: (OpaquePointer) -> Bool
     ) async throws(RPCError) {
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { (writer: CallProgress.Writer) in
@@ -167,6 +168,7 @@ private final class CallProgress: Sendable {
                 let trailing = Metadata(pairs, count: count)
                 CallProgress.borrow(context).done(RPCError(status, trailing), trailing)
                 if let context { Unmanaged<CallProgress>.fromOpaque(context).release() }
-            })
+            }
+        )
     }
 }

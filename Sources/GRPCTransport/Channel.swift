@@ -33,14 +33,22 @@ public final class Channel: Sendable {
     /// Throws the call's status: `.deadlineExceeded` after the timeout, `.cancelled` with the task,
     /// `.unavailable` without a connection, or what the server says.
     public func unary(
-        _ method: String, _ request: MessageBytes, metadata: Metadata = Metadata(),
+        _ method: String,
+        _ request: MessageBytes,
+        metadata: Metadata = Metadata(),
         timeout: Duration? = nil
     ) async throws(RPCError) -> MessageBytes {
         let exchange = UnaryExchange()
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { waiter in
                 exchange.start(
-                    on: handle.pointer, method, request, metadata, timeout, waiter)
+                    on: handle.pointer,
+                    method,
+                    request,
+                    metadata,
+                    timeout,
+                    waiter
+                )
             }
         } onCancel: {
             exchange.cancel()
@@ -51,7 +59,9 @@ public final class Channel: Sendable {
 
     /// Starts a call of a stream of messages each way.
     public func call(
-        _ method: String, metadata: Metadata = Metadata(), timeout: Duration? = nil
+        _ method: String,
+        metadata: Metadata = Metadata(),
+        timeout: Duration? = nil
     ) -> Call {
         Call(on: handle.pointer, method, metadata, timeout)
     }
@@ -76,21 +86,27 @@ extension cgrpc_channel_options {
                 .clampedMilliseconds,
             keepalive_interval_milliseconds: configuration.keepaliveInterval.clampedMilliseconds,
             keepalive_timeout_milliseconds: configuration.keepaliveTimeout.clampedMilliseconds,
-            keepalive_without_calls: configuration.keepaliveWithoutCalls)
+            keepalive_without_calls: configuration.keepaliveWithoutCalls
+        )
     }
 }
 
 extension cgrpc_call_options {
     /// Calls `body` with the options, valid inside `body` alone.
     static func with<Value>(
-        _ method: String, _ metadata: Metadata, _ timeout: Duration?,
+        _ method: String,
+        _ metadata: Metadata,
+        _ timeout: Duration?,
         _ body: (UnsafePointer<cgrpc_call_options>) -> Value
     ) -> Value {
         Array(method.utf8).withUnsafeBytes { method in
             metadata.withPairs { pairs, count in
                 var options = cgrpc_call_options(
-                    method: cgrpc_bytes(method), metadata: pairs, metadatum_count: count,
-                    timeout_nanoseconds: timeout?.clampedNanoseconds ?? .max)
+                    method: cgrpc_bytes(method),
+                    metadata: pairs,
+                    metadatum_count: count,
+                    timeout_nanoseconds: timeout?.clampedNanoseconds ?? .max
+                )
                 return body(&options)
             }
         }

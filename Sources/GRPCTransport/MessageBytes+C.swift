@@ -45,7 +45,8 @@ extension MessageBytes {
                     let slice = Slice(taking: $0)
                     return Fragment(slice: slice, offset: 0, length: slice.bytes.count)
                 }
-            })
+            }
+        )
     }
 
     /// Calls `body` with what the shim's write functions take. The pointer is valid inside `body`
@@ -68,7 +69,10 @@ extension MessageBytes {
 extension cgrpc_fragment {
     init(_ fragment: MessageBytes.Fragment) {
         self.init(
-            slice: fragment.slice.pointer, offset: fragment.offset, length: fragment.length)
+            slice: fragment.slice.pointer,
+            offset: fragment.offset,
+            length: fragment.length
+        )
     }
 }
 
@@ -76,7 +80,9 @@ extension cgrpc_bytes {
     /// Borrows: valid as long as `bytes` is.
     init(_ bytes: UnsafeRawBufferPointer) {
         self.init(
-            start: bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), length: bytes.count)
+            start: bytes.baseAddress?.assumingMemoryBound(to: UInt8.self),
+            length: bytes.count
+        )
     }
 
     var buffer: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: start, count: length) }

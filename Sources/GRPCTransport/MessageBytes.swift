@@ -38,7 +38,8 @@ public struct MessageBytes: Sendable {
     public init(count: Int, filledBy fill: (UnsafeMutableRawBufferPointer) -> Void) {
         guard count > 0 else { return }
         storage = .one(
-            Fragment(slice: Slice(count: count, filledBy: fill), offset: 0, length: count))
+            Fragment(slice: Slice(count: count, filledBy: fill), offset: 0, length: count)
+        )
         self.count = count
     }
 
@@ -63,7 +64,8 @@ public struct MessageBytes: Sendable {
     public subscript(bounds: Range<Int>) -> MessageBytes {
         precondition(
             bounds.lowerBound >= 0 && bounds.upperBound <= count,
-            "the range \(bounds) is outside a message of \(count) bytes")
+            "the range \(bounds) is outside a message of \(count) bytes"
+        )
         var part = MessageBytes()
         var start = 0
         for fragment in fragments where !bounds.isEmpty {
@@ -72,8 +74,11 @@ public struct MessageBytes: Sendable {
             if lower < upper {
                 part.append(
                     Fragment(
-                        slice: fragment.slice, offset: fragment.offset + lower - start,
-                        length: upper - lower))
+                        slice: fragment.slice,
+                        offset: fragment.offset + lower - start,
+                        length: upper - lower
+                    )
+                )
             }
             start += fragment.length
             if start >= bounds.upperBound { break }
@@ -123,7 +128,9 @@ public struct MessageBytes: Sendable {
             return try fragment.withBytes(body)
         case .many:
             let joined = UnsafeMutableRawBufferPointer.allocate(
-                byteCount: count, alignment: MemoryLayout<UInt64>.alignment)
+                byteCount: count,
+                alignment: MemoryLayout<UInt64>.alignment
+            )
             defer { joined.deallocate() }
             copyBytes(to: joined)
             return try body(UnsafeRawBufferPointer(joined))

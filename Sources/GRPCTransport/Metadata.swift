@@ -85,7 +85,8 @@ extension Metadata {
             func next(_ length: Int) -> cgrpc_bytes {
                 defer { start += length }
                 return cgrpc_bytes(
-                    UnsafeRawBufferPointer(rebasing: bytes[start..<(start + length)]))
+                    UnsafeRawBufferPointer(rebasing: bytes[start..<(start + length)])
+                )
             }
             let c = pairs.map {
                 cgrpc_metadatum(key: next($0.key.utf8.count), value: next($0.value.count))

@@ -11,7 +11,10 @@ public struct RPCError: Error, Sendable, Equatable {
     public var metadata: Metadata
 
     public init(
-        _ code: Code, _ message: String, details: [UInt8] = [], metadata: Metadata = Metadata()
+        _ code: Code,
+        _ message: String,
+        details: [UInt8] = [],
+        metadata: Metadata = Metadata()
     ) {
         self.code = code
         self.message = message
@@ -67,26 +70,37 @@ extension RPCError.Code: CustomStringConvertible {
 }
 
 extension RPCError {
-    static let callCancelled = RPCError(.cancelled, "the call was cancelled")
-    static let taskCancelled = RPCError(.cancelled, "the task was cancelled")
-    static let callOver = RPCError(.cancelled, "the call's status has been sent")
-    static let serverStopping = RPCError(.cancelled, "the server is shutting down")
-    static let concurrentRead = RPCError(
-        .failedPrecondition, "another task is waiting for this call's next message")
-    static let concurrentWrite = RPCError(
-        .failedPrecondition, "an earlier message of this call is still on its way")
-    static let writingFinished = RPCError(
-        .failedPrecondition, "a message cannot follow finishSending()")
+    package static let callCancelled = RPCError(.cancelled, "the call was cancelled")
+    package static let taskCancelled = RPCError(.cancelled, "the task was cancelled")
+    package static let callOver = RPCError(.cancelled, "the call's status has been sent")
+    package static let serverStopping = RPCError(.cancelled, "the server is shutting down")
+    package static let concurrentRead = RPCError(
+        .failedPrecondition,
+        "another task is waiting for this call's next message"
+    )
+    package static let concurrentWrite = RPCError(
+        .failedPrecondition,
+        "an earlier message of this call is still on its way"
+    )
+    package static let writingFinished = RPCError(
+        .failedPrecondition,
+        "a message cannot follow finishSending()"
+    )
 
-    static let callEnded = RPCError(
-        .unavailable, "the call has ended; next() tells its status")
+    package static let callEnded = RPCError(
+        .unavailable,
+        "the call has ended; next() tells its status"
+    )
 
     /// What the shim reports at the end of a client's call; nil for OK.
     init?(_ status: cgrpc_status, _ metadata: Metadata) {
         guard status.code != 0 else { return nil }
         self.init(
-            Code(rawValue: Int(status.code)), status.message.string,
-            details: Array(status.details.buffer), metadata: metadata)
+            Code(rawValue: Int(status.code)),
+            status.message.string,
+            details: Array(status.details.buffer),
+            metadata: metadata
+        )
     }
 }
 
@@ -99,8 +113,10 @@ extension RPCError {
         return message.withUnsafeBytes { message in
             details.withUnsafeBytes { details in
                 var status = cgrpc_status(
-                    code: Int32(code.rawValue), message: cgrpc_bytes(message),
-                    details: cgrpc_bytes(details))
+                    code: Int32(code.rawValue),
+                    message: cgrpc_bytes(message),
+                    details: cgrpc_bytes(details)
+                )
                 return body(&status)
             }
         }

@@ -11,8 +11,9 @@ extension Server {
         /// is 65,535.
         public var unreadBytesPerStream = 65_536
         public var maximumCallsPerConnection = 4_096
-        /// What all connections together may hold in buffers. Near it, gRPC lets no more in, and
-        /// over it cancels streams: a last defence, far above what the other limits add up to.
+        /// What all connections together may hold in buffers. gRPC 1.51 tells a message's length only
+        /// when it has taken it in whole, so this is what bounds one that is far over the limit. Near
+        /// it, gRPC lets no more in; over it, it cancels streams, not always the guilty one.
         public var maximumBufferedBytes = 1 << 30
         /// A silent connection is asked this often whether it still lives,
         public var keepaliveInterval = Duration.seconds(60)

@@ -30,10 +30,13 @@ public final class Server: Sendable {
         guard Self.hasLegalPort(configuration.listenAddress) else {
             throw RPCError(
                 .invalidArgument,
-                "cannot listen on \(configuration.listenAddress): a port is between 0 and 65535")
+                "cannot listen on \(configuration.listenAddress): a port is between 0 and 65535"
+            )
         }
         let listener = Listener(
-            methods: methods, maximumMessageBytes: configuration.maximumReceivedMessageBytes)
+            methods: methods,
+            maximumMessageBytes: configuration.maximumReceivedMessageBytes
+        )
         // Given back by `onStopped`, the server's last callback.
         let context = Unmanaged.passRetained(listener)
         var callbacks = Listener.callbacks
@@ -49,7 +52,8 @@ public final class Server: Sendable {
                 """
                 cannot listen on \(configuration.listenAddress): the address is in use, not this \
                 machine's, or not of the form HOST:PORT
-                """)
+                """
+            )
         }
         self.port = Int(port)
         self.listener = listener
@@ -67,27 +71,35 @@ public final class Server: Sendable {
 
     /// A server that goes away without ``shutdown(gracePeriod:)`` cancels its calls.
     deinit {
-        cgrpc_server_stop(handle.pointer, Self.linger.clampedMilliseconds)
-        listener.expire()
-        cgrpc_server_release(handle.pointer)
+        cgrpc_server_stop(handle.pointer)
+        Task { [handle, listener] in
+            await Self.end(handle, listener)
+            cgrpc_server_release(handle.pointer)
+        }
     }
 
-    /// Refuses new connections and calls at once, lets open calls finish, and cancels those that have
-    /// not after the grace period: clients see CANCELLED. Returns when every handler has returned.
-    /// May be called more than once; the shortest grace period holds.
+    /// Refuses new connections and calls at once, lets open calls finish, and ends those that have not
+    /// after the grace period: clients see CANCELLED (or UNAVAILABLE, if they were writing when their
+    /// connection closed), handlers are cancelled. Returns when every handler has returned. May be
+    /// called more than once; the shortest grace period holds.
     public func shutdown(gracePeriod: Duration) async {
-        let grace = max(gracePeriod, .zero)
-        cgrpc_server_stop(handle.pointer, (grace + Self.linger).clampedMilliseconds)
-        let expiry = Task { [listener] in
-            try? await Task.sleep(for: grace)
-            if !Task.isCancelled { listener.expire() }
+        cgrpc_server_stop(handle.pointer)
+        let expiry = Task { [handle, listener] in
+            guard (try? await Task.sleep(for: max(gracePeriod, .zero))) != nil else { return }
+            await Self.end(handle, listener)
         }
         await listener.stopped()
         expiry.cancel()
     }
 
-    /// What a connection without calls may take to say goodbye.
-    private static let linger = Duration.seconds(1)
+    private static func end(_ handle: Handle, _ listener: Listener) async {
+        listener.expire()
+        if (try? await Task.sleep(for: linger)) != nil { cgrpc_server_disconnect(handle.pointer) }
+    }
+
+    /// What a client may take to read its last messages and status, and to say goodbye, before its
+    /// connection is closed all the same.
+    private static let linger = Duration.seconds(2)
 }
 
 /// What gRPC's callbacks need of a server: it outlives the `Server` until the last of them.
@@ -176,7 +188,9 @@ private final class Listener: Sendable {
                 guard let server, let pointer else { return nil }
                 let listener = Unmanaged<Listener>.fromOpaque(server).takeUnretainedValue()
                 let call = ServerCall(
-                    taking: pointer, maximumMessageBytes: listener.maximumMessageBytes)
+                    taking: pointer,
+                    maximumMessageBytes: listener.maximumMessageBytes
+                )
                 listener.accept(call)
                 return Unmanaged.passRetained(call).toOpaque()
             },
@@ -199,7 +213,8 @@ private final class Listener: Sendable {
             on_stopped: { server in
                 guard let server else { return }
                 Unmanaged<Listener>.fromOpaque(server).takeRetainedValue().didStop()
-            })
+            }
+        )
     }
 }
 
@@ -217,6 +232,7 @@ extension cgrpc_server_options {
             keepalive_timeout_milliseconds: configuration.keepaliveTimeout.clampedMilliseconds,
             minimum_ping_interval_milliseconds: configuration.minimumPingInterval
                 .clampedMilliseconds,
-            handshake_timeout_milliseconds: configuration.handshakeTimeout.clampedMilliseconds)
+            handshake_timeout_milliseconds: configuration.handshakeTimeout.clampedMilliseconds
+        )
     }
 }

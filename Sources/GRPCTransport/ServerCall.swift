@@ -152,14 +152,16 @@ public final class ServerCall: Sendable {
         if cancelsTask { task.cancel() }
     }
 
-    /// Ends the call as CANCELLED, however far its handler is.
+    /// Ends the call as CANCELLED, however far its handler is. A status that overtakes a message would
+    /// be lost where its connection closes at once.
     func expire() {
-        finish(.serverStopping)
+        finish(.serverStopping, inOrder: true)
         cancelled()
     }
 
     private static func outcome(
-        of handler: Server.Handler, _ call: ServerCall
+        of handler: Server.Handler,
+        _ call: ServerCall
     ) async -> RPCError? {
         do {
             try await handler(call)
@@ -175,9 +177,9 @@ public final class ServerCall: Sendable {
     }
 
     /// Sends the status, nil for OK, unless one has been sent.
-    func finish(_ error: RPCError?) {
+    func finish(_ error: RPCError?, inOrder: Bool = false) {
         let (ending, trailing) = protected.withLock {
-            ($0.state.finish(error), $0.trailingMetadata)
+            ($0.state.finish(error, inOrder: inOrder), $0.trailingMetadata)
         }
         guard let ending else { return }
         resume(ending.waiters, throwing: .callOver)
@@ -192,7 +194,8 @@ public final class ServerCall: Sendable {
     }
 
     private func resume(
-        _ waiters: ServerCallState<Reader, Writer>.Waiters, throwing error: RPCError
+        _ waiters: ServerCallState<Reader, Writer>.Waiters,
+        throwing error: RPCError
     ) {
         waiters.reader?.resume(returning: .failure(error))
         waiters.writer?.resume(returning: .failure(error))

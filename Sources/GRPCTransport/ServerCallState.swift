@@ -112,7 +112,8 @@ package struct ServerCallState<Reader, Writer> {
         case .tooLarge(let byteCount):
             let error = RPCError(
                 .resourceExhausted,
-                "a message of \(byteCount) bytes is over the limit of \(maximumMessageBytes) bytes")
+                "a message of \(byteCount) bytes is over the limit of \(maximumMessageBytes) bytes"
+            )
             verdict = error
             reading = .over(error)
             return reader.map { ($0, .failure(error)) }
@@ -180,12 +181,15 @@ package struct ServerCallState<Reader, Writer> {
 
     /// The handler returned or threw `error`, or the server gives the call up. Only the first time a
     /// status goes out.
-    package mutating func finish(_ error: RPCError?) -> Ending? {
+    ///
+    /// A message that is still on its way is one that its handler stopped waiting for, and its client
+    /// may never take: the status overtakes it. Where `inOrder`, the status follows it.
+    package mutating func finish(_ error: RPCError?, inOrder: Bool = false) -> Ending? {
         guard !isFinished else { return nil }
         isFinished = true
         var status = verdict ?? error
         var cutsWrite = false
-        if case .inFlight = writing {
+        if !inOrder, case .inFlight = writing {
             cutsWrite = true
             status = status ?? RPCError(.cancelled, "the last message was not sent")
         }

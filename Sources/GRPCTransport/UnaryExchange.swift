@@ -33,8 +33,12 @@ final class UnaryExchange: Sendable {
     }
 
     func start(
-        on channel: OpaquePointer, _ method: String, _ request: MessageBytes,
-        _ metadata: Metadata, _ timeout: Duration?, _ waiter: Waiter
+        on channel: OpaquePointer,
+        _ method: String,
+        _ request: MessageBytes,
+        _ metadata: Metadata,
+        _ timeout: Duration?,
+        _ waiter: Waiter
     ) {
         state.withLock { $0.waiter = waiter }
         // Given back in the callback, which may come before `cgrpc_unary_call_start` returns.
@@ -42,7 +46,13 @@ final class UnaryExchange: Sendable {
         let pointer = cgrpc_call_options.with(method, metadata, timeout) { options in
             request.withFragments { fragments, count in
                 cgrpc_unary_call_start(
-                    channel, options, fragments, count, Self.onDone, context)
+                    channel,
+                    options,
+                    fragments,
+                    count,
+                    Self.onDone,
+                    context
+                )
             }
         }
         guard let pointer else { preconditionFailure("cgrpc_unary_call_start returns a call") }
@@ -73,7 +83,12 @@ final class UnaryExchange: Sendable {
     }
 
     private static let onDone: cgrpc_unary_call_done = {
-        context, status, slices, count, trailing, trailingCount in
+        context,
+        status,
+        slices,
+        count,
+        trailing,
+        trailingCount in
         guard let context else { return }
         let exchange = Unmanaged<UnaryExchange>.fromOpaque(context).takeRetainedValue()
         if let error = RPCError(status, Metadata(trailing, count: trailingCount)) {

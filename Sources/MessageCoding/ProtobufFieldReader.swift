@@ -65,7 +65,9 @@ public struct ProtobufFieldReader {
             return Field(number: number, value: .bytes(range))
         case 5:
             return Field(
-                number: number, value: .fixed32(UInt32(try readFixed(byteCount: 4))))
+                number: number,
+                value: .fixed32(UInt32(try readFixed(byteCount: 4)))
+            )
         default:
             throw ProtobufFieldError(offset: start, problem: .invalidWireType)
         }

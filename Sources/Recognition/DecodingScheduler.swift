@@ -50,7 +50,8 @@ package final class DecodingScheduler<S: Search>: Sendable {
     /// - Returns: the search after the piece.
     /// - Throws: `SearchError` when the encoder's frames lead to scores that are not finite.
     package func decode(
-        _ search: consuming S, _ frames: EncoderOutput
+        _ search: consuming S,
+        _ frames: EncoderOutput
     ) async throws(SearchError) -> S {
         search.begin(frameCount: frames.frameCount)
         guard search.requestCount > 0 else { return search }
@@ -119,7 +120,8 @@ package final class DecodingScheduler<S: Search>: Sendable {
                 let start = request.frame * frames.dimension
                 scorer.append(
                     context: request.context,
-                    encoderFrame: values.extracting(start..<start + frames.dimension))
+                    encoderFrame: values.extracting(start..<start + frames.dimension)
+                )
             }
             active[index].rows = first..<scorer.rowCount
         }

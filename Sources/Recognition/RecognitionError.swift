@@ -47,8 +47,12 @@ public struct RecognitionError: Error, Sendable, Equatable, CustomStringConverti
     public var cause: String?
 
     public init(
-        _ code: Code, _ message: String, origin: Origin = .client, field: String? = nil,
-        retryDelay: Duration? = nil, cause: String? = nil
+        _ code: Code,
+        _ message: String,
+        origin: Origin = .client,
+        field: String? = nil,
+        retryDelay: Duration? = nil,
+        cause: String? = nil
     ) {
         self.code = code
         self.message = message

@@ -11,4 +11,18 @@ public struct RecognitionResult: Sendable, Equatable {
     public var endTime: Duration
     /// How much audio, from the stream's beginning, had to be there to make it.
     public var audioProcessed: Duration
+
+    package init(
+        alternatives: [Transcript],
+        isFinal: Bool,
+        stability: Float,
+        endTime: Duration,
+        audioProcessed: Duration
+    ) {
+        self.alternatives = alternatives
+        self.isFinal = isFinal
+        self.stability = stability
+        self.endTime = endTime
+        self.audioProcessed = audioProcessed
+    }
 }

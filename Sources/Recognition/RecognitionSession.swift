@@ -26,7 +26,8 @@ public final class RecognitionSession {
     /// - Throws: ``RecognitionError`` with code `modelUnavailable` when no endpoint is ready, or
     ///   `invalidConfig`.
     public init(
-        model: SpeechModel, settings: RecognitionSettings
+        model: SpeechModel,
+        settings: RecognitionSettings
     ) throws(RecognitionError) {
         guard model.fleet.readiness.isReady else {
             throw .modelUnavailable(model.name, model.fleet.complaints)
@@ -37,7 +38,8 @@ public final class RecognitionSession {
         do {
             frontend = try AudioFrontend(
                 sampleRateHertz: settings.sampleRateHertz,
-                filterbank: model.bundle.filterbankConfiguration)
+                filterbank: model.bundle.filterbankConfiguration
+            )
             search = try model.bundle.makeGreedySearch()
         } catch {
             throw RecognitionError(.invalidConfig, "\(error)", origin: .proxy)
@@ -120,27 +122,38 @@ public final class RecognitionSession {
             search = try await model.scheduler.decode(handedOver, output)
         } catch {
             throw RecognitionError(
-                .modelFailed, "model \"\(model.name)\": \(error)", origin: .backend)
+                .modelFailed,
+                "model \"\(model.name)\": \(error)",
+                origin: .backend
+            )
         }
     }
 
     private func interimResult(
-        of search: GreedySearch, upTo frames: Range<Int>
+        of search: GreedySearch,
+        upTo frames: Range<Int>
     ) -> RecognitionResult {
         let transcript = model.detokenizer.transcript(of: search.best)
         let samples = frontend.filterbank.lastSample(ofFrame: frames.upperBound - 1) + 1
         let rate = frontend.filterbank.sampleRateHertz
         return RecognitionResult(
-            alternatives: [transcript], isFinal: false, stability: transcript.stability,
+            alternatives: [transcript],
+            isFinal: false,
+            stability: transcript.stability,
             endTime: encoder.outputFrameDuration * search.frameCount,
-            audioProcessed: .nanoseconds(samples * 1_000_000_000 / rate))
+            audioProcessed: .nanoseconds(samples * 1_000_000_000 / rate)
+        )
     }
 
     private func finalResult() -> RecognitionResult {
         let transcript = model.detokenizer.transcript(of: search?.best ?? Hypothesis())
         return RecognitionResult(
-            alternatives: [transcript], isFinal: true, stability: 0, endTime: receivedDuration,
-            audioProcessed: receivedDuration)
+            alternatives: [transcript],
+            isFinal: true,
+            stability: 0,
+            endTime: receivedDuration,
+            audioProcessed: receivedDuration
+        )
     }
 }
 
@@ -149,7 +162,9 @@ extension RecognitionError {
         RecognitionError(
             .modelUnavailable,
             "model \"\(model)\" cannot be run: no inference server is ready (\(complaints))",
-            origin: .backend, retryDelay: .seconds(1))
+            origin: .backend,
+            retryDelay: .seconds(1)
+        )
     }
 
     init(_ error: FleetError, model: String) {
@@ -157,7 +172,11 @@ extension RecognitionError {
         switch error.kind {
         case .unavailable:
             self.init(
-                .modelUnavailable, message, origin: .backend, retryDelay: .seconds(1))
+                .modelUnavailable,
+                message,
+                origin: .backend,
+                retryDelay: .seconds(1)
+            )
         case .deadlineExceeded:
             self.init(.modelTooSlow, message, origin: .backend, retryDelay: .seconds(1))
         case .backendFailure, .incompatible:

@@ -11,8 +11,11 @@ public struct RecognitionSettings: Sendable, Equatable {
     public var wantsTokens: Bool
 
     public init(
-        sampleRateHertz: Int, wantsInterimResults: Bool, wantsWordTimes: Bool,
-        wantsWordConfidence: Bool, wantsTokens: Bool
+        sampleRateHertz: Int,
+        wantsInterimResults: Bool,
+        wantsWordTimes: Bool,
+        wantsWordConfidence: Bool,
+        wantsTokens: Bool
     ) {
         self.sampleRateHertz = sampleRateHertz
         self.wantsInterimResults = wantsInterimResults

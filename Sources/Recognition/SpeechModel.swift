@@ -19,18 +19,26 @@ public final class SpeechModel: Sendable {
     ///   - endpoints: Each Triton's `host:port`; at least one.
     /// - Throws: ``RecognitionError`` when the bundle's parts do not work together.
     public init(
-        name: String, bundle: ModelBundle, endpoints: [String],
-        fleetConfiguration: Fleet.Configuration, logger: Logger
+        name: String,
+        bundle: ModelBundle,
+        endpoints: [String],
+        fleetConfiguration: Fleet.Configuration,
+        logger: Logger
     ) throws {
         self.name = name
         self.bundle = bundle
         var logger = logger
         logger[metadataKey: "model"] = "\(name)"
         fleet = try Fleet(
-            model: bundle.description.encoder, addresses: endpoints,
-            configuration: fleetConfiguration, logger: logger)
+            model: bundle.description.encoder,
+            addresses: endpoints,
+            configuration: fleetConfiguration,
+            logger: logger
+        )
         scheduler = DecodingScheduler(
-            label: "decode \(name)", scorer: try bundle.makeScorer())
+            label: "decode \(name)",
+            scorer: try bundle.makeScorer()
+        )
         detokenizer = bundle.makeDetokenizer()
     }
 

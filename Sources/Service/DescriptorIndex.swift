@@ -28,7 +28,9 @@ package struct DescriptorIndex: Sendable {
         let set = try Google_Protobuf_FileDescriptorSet(serializedBytes: data)
         for file in set.file {
             files[file.name] = File(
-                serialized: try file.serializedData(), dependencies: file.dependency)
+                serialized: try file.serializedData(),
+                dependencies: file.dependency
+            )
             let scope = file.package
             for service in file.service {
                 let name = Self.join(scope, service.name)
@@ -67,7 +69,9 @@ package struct DescriptorIndex: Sendable {
     }
 
     private mutating func index(
-        _ message: Google_Protobuf_DescriptorProto, in scope: String, of file: String
+        _ message: Google_Protobuf_DescriptorProto,
+        in scope: String,
+        of file: String
     ) {
         let name = Self.join(scope, message.name)
         fileBySymbol[name] = file
@@ -78,7 +82,9 @@ package struct DescriptorIndex: Sendable {
     }
 
     private mutating func index(
-        _ enumeration: Google_Protobuf_EnumDescriptorProto, in scope: String, of file: String
+        _ enumeration: Google_Protobuf_EnumDescriptorProto,
+        in scope: String,
+        of file: String
     ) {
         fileBySymbol[Self.join(scope, enumeration.name)] = file
         // As in C++, an enumeration's values belong to the scope around it.

@@ -64,7 +64,8 @@ package final class HealthService: Sendable {
             let known = byName.keys.filter { !$0.isEmpty }.sorted().joined(separator: ", ")
             throw RPCError(
                 .notFound,
-                "unknown service or model \"\(request.service)\" (known: \(known))")
+                "unknown service or model \"\(request.service)\" (known: \(known))"
+            )
         }
         return .with { $0.status = readiness.isReady ? .serving : .notServing }
     }
@@ -85,7 +86,8 @@ package final class HealthService: Sendable {
     }
 
     private func tell(
-        _ status: Grpc_Health_V1_HealthCheckResponse.ServingStatus, on call: ServerCall
+        _ status: Grpc_Health_V1_HealthCheckResponse.ServingStatus,
+        on call: ServerCall
     ) async throws {
         let response = Grpc_Health_V1_HealthCheckResponse.with { $0.status = status }
         try await call.send(try response.messageBytes())

@@ -17,12 +17,15 @@ struct ModelDirectory: Sendable {
     /// The model that a client asks for and what it wants of it.
     /// - Throws: ``RecognitionError`` naming the field that is wrong and what it may be.
     func resolve(
-        _ config: Martlet_V1_RecognitionConfig, _ limits: StreamLimits
+        _ config: Martlet_V1_RecognitionConfig,
+        _ limits: StreamLimits
     ) throws(RecognitionError) -> (SpeechModel, RecognitionSettings) {
         let model = try model(named: config.model)
         guard config.encoding == .linear16 else {
             throw invalid(
-                "encoding", "encoding \(describe(config.encoding)) is not supported; use LINEAR16")
+                "encoding",
+                "encoding \(describe(config.encoding)) is not supported; use LINEAR16"
+            )
         }
         let rates = RecognitionSettings.sampleRatesHertz
         guard rates.contains(Int(config.sampleRateHertz)) else {
@@ -31,7 +34,8 @@ struct ModelDirectory: Sendable {
                 """
                 sample_rate_hertz is \(config.sampleRateHertz); state the audio's rate, \
                 \(rates.lowerBound) to \(rates.upperBound)
-                """)
+                """
+            )
         }
         guard model.recognizes(language: config.languageCode) else {
             throw invalid(
@@ -39,7 +43,8 @@ struct ModelDirectory: Sendable {
                 """
                 model "\(model.name)" does not recognise \(config.languageCode); \
                 it recognises \(model.languages.joined(separator: ", "))
-                """)
+                """
+            )
         }
         guard (0...Int32(limits.maximumAlternatives)).contains(config.maxAlternatives) else {
             throw invalid(
@@ -47,14 +52,16 @@ struct ModelDirectory: Sendable {
                 """
                 max_alternatives is \(config.maxAlternatives); ask for 0 to \
                 \(limits.maximumAlternatives)
-                """)
+                """
+            )
         }
         let settings = RecognitionSettings(
             sampleRateHertz: Int(config.sampleRateHertz),
             wantsInterimResults: config.interimResults,
             wantsWordTimes: config.enableWordTimeOffsets,
             wantsWordConfidence: config.enableWordConfidence,
-            wantsTokens: config.enableTokenDetails)
+            wantsTokens: config.enableTokenDetails
+        )
         return (model, settings)
     }
 
@@ -63,8 +70,10 @@ struct ModelDirectory: Sendable {
         guard let model = byName[name] else {
             let known = all.map(\.name).joined(separator: ", ")
             throw RecognitionError(
-                .unknownModel, "unknown model \"\(name)\"; this server has \(known)",
-                field: "config.model")
+                .unknownModel,
+                "unknown model \"\(name)\"; this server has \(known)",
+                field: "config.model"
+            )
         }
         return model
     }

@@ -26,7 +26,8 @@ extension RecognitionError {
                             $0.description_p = message
                         }
                     ]
-                })
+                }
+            )
         }
         if let retryDelay {
             details.append(Google_Rpc_RetryInfo.with { $0.retryDelay = .init(retryDelay) })

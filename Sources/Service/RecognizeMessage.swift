@@ -40,7 +40,8 @@ package enum RecognizeMessage {
             case nil:
                 throw RecognitionError(
                     .emptyMessage,
-                    "a message sets none of config, audio and update; set exactly one")
+                    "a message sets none of config, audio and update; set exactly one"
+                )
             }
         } catch let error as RecognitionError {
             throw error
@@ -52,6 +53,7 @@ package enum RecognizeMessage {
     private static func malformed(_ problem: String) -> RecognitionError {
         RecognitionError(
             .malformedMessage,
-            "a message is not a martlet.v1.RecognizeRequest: \(problem)")
+            "a message is not a martlet.v1.RecognizeRequest: \(problem)"
+        )
     }
 }

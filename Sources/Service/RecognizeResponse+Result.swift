@@ -14,7 +14,10 @@ extension Martlet_V1_RecognizeResponse {
                 .with {
                     $0.alternatives = result.alternatives.map {
                         Martlet_V1_RecognitionAlternative(
-                            $0, isFinal: result.isFinal, settings)
+                            $0,
+                            isFinal: result.isFinal,
+                            settings
+                        )
                     }
                     $0.isFinal = result.isFinal
                     $0.stability = result.stability

@@ -41,7 +41,8 @@ final class RecognizerService<C: Clock>: Sendable where C.Duration == Duration {
                 metadata: [
                     "peer": "\(call.peer)", "code": "\(error.code)", "message": "\(error.message)",
                     "cause": "\(error.cause ?? "-")",
-                ])
+                ]
+            )
             throw error.status
         }
     }
@@ -57,7 +58,9 @@ final class RecognizerService<C: Clock>: Sendable where C.Duration == Duration {
                 \(limits.maximumStreams) streams are open, the most allowed (max_streams); \
                 try again later or at another server
                 """,
-                origin: .proxy, retryDelay: .seconds(1))
+                origin: .proxy,
+                retryDelay: .seconds(1)
+            )
         }
         try await body()
     }
@@ -77,11 +80,15 @@ final class RecognizerService<C: Clock>: Sendable where C.Duration == Duration {
     private func converse(_ call: ServerCall, _ timer: StreamTimer<C>) async throws {
         guard let first = try await nextMessage(of: call, timer) else {
             throw RecognitionError(
-                .emptyStream, "the stream ended before its first message; send config, then audio")
+                .emptyStream,
+                "the stream ended before its first message; send config, then audio"
+            )
         }
         guard case .config(let config) = first else {
             throw RecognitionError(
-                .audioBeforeConfig, "the first message must be config; audio and updates follow it")
+                .audioBeforeConfig,
+                "the first message must be config; audio and updates follow it"
+            )
         }
         let (model, settings) = try models.resolve(config, limits)
         let session = try RecognitionSession(model: model, settings: settings)
@@ -97,7 +104,9 @@ final class RecognizerService<C: Clock>: Sendable where C.Duration == Duration {
                     try checkDuration(of: session)
                 case .config:
                     throw RecognitionError(
-                        .configTwice, "config came twice; open a new stream for a new config")
+                        .configTwice,
+                        "config came twice; open a new stream for a new config"
+                    )
                 case .update:
                     // It has no fields, so that there is nothing to change.
                     break
@@ -105,19 +114,23 @@ final class RecognizerService<C: Clock>: Sendable where C.Duration == Duration {
                 timer.waitingForNext()
             }
         } catch let error as RecognitionError where error.origin == .client {
-            // What was said up to here is not lost by what came after it.
-            if session.hasAudio { try await session.finish(send) }
+            // What was said up to here is not lost by what came after it. Should ending fail as well,
+            // as it does for audio that breaks off within a sample, the first error is the one to tell.
+            if session.hasAudio { try? await session.finish(send) }
             throw error
         }
         guard session.hasAudio else {
             throw RecognitionError(
-                .emptyStream, "the stream ended without any audio; send audio after config")
+                .emptyStream,
+                "the stream ended without any audio; send audio after config"
+            )
         }
         try await session.finish(send)
     }
 
     private func nextMessage(
-        of call: ServerCall, _ timer: StreamTimer<C>
+        of call: ServerCall,
+        _ timer: StreamTimer<C>
     ) async throws -> RecognizeMessage? {
         do {
             let message = try await call.next()
@@ -135,7 +148,8 @@ final class RecognizerService<C: Clock>: Sendable where C.Duration == Duration {
             """
             the stream holds more than \(limits.maximumAudioDuration) of audio, the longest \
             allowed (max_audio_duration); go on in a new stream
-            """)
+            """
+        )
     }
 
     private func listModels(

@@ -48,7 +48,8 @@ package struct ReflectionService: Sendable {
             return .listServicesResponse(
                 .with {
                     $0.service = index.services.map { name in .with { $0.name = name } }
-                })
+                }
+            )
         case .fileByFilename(let name):
             guard let files = index.closure(ofFile: name) else {
                 return error(.notFound, "no file \"\(name)\"")
@@ -62,7 +63,8 @@ package struct ReflectionService: Sendable {
         case .fileContainingExtension(let wanted):
             return error(
                 .notFound,
-                "no extension \(wanted.extensionNumber) of \"\(wanted.containingType)\"")
+                "no extension \(wanted.extensionNumber) of \"\(wanted.containingType)\""
+            )
         case .allExtensionNumbersOfType(let type):
             guard index.closure(ofSymbol: type) != nil else {
                 return error(.notFound, "no type \"\(type)\"")
@@ -74,12 +76,14 @@ package struct ReflectionService: Sendable {
     }
 
     private func error(
-        _ code: RPCError.Code, _ message: String
+        _ code: RPCError.Code,
+        _ message: String
     ) -> Grpc_Reflection_V1_ServerReflectionResponse.OneOf_MessageResponse {
         .errorResponse(
             .with {
                 $0.errorCode = Int32(code.rawValue)
                 $0.errorMessage = message
-            })
+            }
+        )
     }
 }

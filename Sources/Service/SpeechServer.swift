@@ -20,16 +20,38 @@ public final class SpeechServer: Sendable {
     ///
     /// - Parameter models: At least one, with distinct names; the first is the default.
     /// - Throws: `RPCError` naming the address when the port cannot be opened.
-    public init(
-        models: [SpeechModel], configuration: Configuration, logger: Logger
+    public convenience init(
+        models: [SpeechModel],
+        configuration: Configuration,
+        logger: Logger
     ) throws {
+        try self.init(
+            models: models,
+            configuration: configuration,
+            clock: ContinuousClock(),
+            logger: logger
+        )
+    }
+
+    /// - Parameter clock: Times the streams.
+    package init<C: Clock>(
+        models: [SpeechModel],
+        configuration: Configuration,
+        clock: C,
+        logger: Logger
+    ) throws where C.Duration == Duration {
         self.models = ModelDirectory(models)
         let index = try DescriptorIndex.served()
         health = HealthService(
-            models: models.map { ($0.name, $0.fleet.readiness) }, services: index.services)
+            models: models.map { ($0.name, $0.fleet.readiness) },
+            services: index.services
+        )
         let recognizer = RecognizerService(
-            models: self.models, limits: configuration.limits, clock: ContinuousClock(),
-            logger: logger)
+            models: self.models,
+            limits: configuration.limits,
+            clock: clock,
+            logger: logger
+        )
         var handlers = recognizer.handlers
         for more in [health.handlers, ReflectionService(index).handlers] {
             handlers.merge(more) { _, _ in preconditionFailure("a method is served twice") }

@@ -77,10 +77,11 @@ package final class StreamTimer<C: Clock>: Sendable where C.Duration == Duration
     }
 
     /// When to look again at the latest, and what is wrong if the phase is still the same then.
-    /// While the server works, a new wait may begin at any time, but it cannot end before its own
-    /// timeout has passed, so looking once per shortest timeout finds every expiry.
+    /// Before that, a wait for the next message may begin at any time, but it cannot end before its
+    /// own timeout has passed: looking once per idle timeout finds every expiry.
     private func bound(
-        of phase: Phase, at now: C.Instant
+        of phase: Phase,
+        at now: C.Instant
     ) -> (deadline: C.Instant, RecognitionError) {
         let end = start.advanced(by: limits.maximumStreamDuration)
         let overall = RecognitionError(
@@ -88,20 +89,23 @@ package final class StreamTimer<C: Clock>: Sendable where C.Duration == Duration
             """
             the stream has been open for \(limits.maximumStreamDuration), the longest allowed \
             (max_stream_duration); go on in a new stream
-            """)
+            """
+        )
+        let nextLook = now.advanced(by: limits.idleTimeout)
         switch phase {
         case .awaitingFirst(let since):
             let deadline = since.advanced(by: limits.firstMessageTimeout)
             return deadline < end
                 ? (
-                    deadline,
+                    min(nextLook, deadline),
                     RecognitionError(
                         .firstMessageTimeout,
                         """
                         no message came within \(limits.firstMessageTimeout) of the opening \
                         (first_message_timeout); send config at once
-                        """)
-                ) : (end, overall)
+                        """
+                    )
+                ) : (min(nextLook, end), overall)
         case .awaitingNext(let since):
             let deadline = since.advanced(by: limits.idleTimeout)
             return deadline < end
@@ -112,11 +116,11 @@ package final class StreamTimer<C: Clock>: Sendable where C.Duration == Duration
                         """
                         no message came for \(limits.idleTimeout) (idle_timeout); close the \
                         sending side when the audio ends, or send silence
-                        """)
+                        """
+                    )
                 ) : (end, overall)
         case .working:
-            let look = now.advanced(by: limits.idleTimeout)
-            return (min(look, end), overall)
+            return (min(nextLook, end), overall)
         case .expired(let error):
             return (start, error)
         }

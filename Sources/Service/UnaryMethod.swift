@@ -29,6 +29,8 @@ func parse<Request: SwiftProtobuf.Message>(_ message: MessageBytes) throws(RPCEr
         return try Request(parsing: message)
     } catch {
         throw RPCError(
-            .invalidArgument, "the message is not a \(Request.protoMessageName): \(error)")
+            .invalidArgument,
+            "the message is not a \(Request.protoMessageName): \(error)"
+        )
     }
 }

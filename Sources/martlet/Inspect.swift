@@ -7,7 +7,8 @@ struct Inspect: ParsableCommand {
         discussion: """
             Loads the whole bundle as the server would, so a bundle that passes here will be \
             served. Exits with 1 and one line naming the file and the field if it is broken.
-            """)
+            """
+    )
 
     @Argument(help: "The bundle's directory, the one that holds model.yaml.")
     var bundle: String

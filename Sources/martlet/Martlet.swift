@@ -5,7 +5,8 @@ struct Martlet: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "martlet",
         abstract: "Speech recognition over gRPC, in front of Triton Inference Servers.",
-        subcommands: [Serve.self, Transcribe.self, Inspect.self])
+        subcommands: [Serve.self, Transcribe.self, Inspect.self]
+    )
 }
 
 /// An error whose text is all there is to say.

@@ -20,7 +20,8 @@ struct Recording {
         _ = try file.withUnsafeBytes { try parser.consume($0) }
         guard case .wav(let header) = parser.outcome else {
             throw CommandError(
-                "is not a WAV file; convert it, with `sox in out.wav` or ffmpeg for instance")
+                "is not a WAV file; convert it, with `sox in out.wav` or ffmpeg for instance"
+            )
         }
         try header.format.checkSupported()
         let audio = file.dropFirst(header.headerByteCount)

@@ -25,7 +25,9 @@ struct JSONPrinter: ResponsePrinter {
         object["receiveTime"] = rounded(timed.receiveTime)
         guard
             let line = try? JSONSerialization.data(
-                withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])
+                withJSONObject: object,
+                options: [.sortedKeys, .withoutEscapingSlashes]
+            )
         else { return }
         FileHandle.standardOutput.write(line + Data("\n".utf8))
     }

@@ -21,7 +21,8 @@ struct Serve: AsyncParsableCommand {
             SIGTERM and SIGINT end the server in order: health turns to NOT_SERVING, new calls are \
             refused, open streams may go on for server.shutdown_grace. A second signal ends it at \
             once.
-            """)
+            """
+    )
 
     @Option(help: ArgumentHelp("The configuration file, YAML.", valueName: "file"))
     var config: String
@@ -33,14 +34,17 @@ struct Serve: AsyncParsableCommand {
         name: .customLong("set"),
         help: ArgumentHelp(
             "Override a setting, as in server.log_level=debug. May be repeated.",
-            valueName: "path=value"))
+            valueName: "path=value"
+        )
+    )
     var settings: [String] = []
 
     func run() async throws {
         var overrides = try settings.map { try ConfigurationOverride(assignment: $0) }
         if let listen {
             overrides.append(
-                ConfigurationOverride(keys: ["server", "listen"], value: listen, flag: "--listen"))
+                ConfigurationOverride(keys: ["server", "listen"], value: listen, flag: "--listen")
+            )
         }
         let configuration = try Configuration.load(file: config, overrides: overrides)
         LoggingSystem.bootstrapStandardError(level: configuration.server.logLevel)
@@ -49,13 +53,17 @@ struct Serve: AsyncParsableCommand {
         let models = try configuration.models.map { try Self.model($0, logger) }
         try await Self.check(models)
         let server = try SpeechServer(
-            models: models, configuration: .init(configuration), logger: logger)
+            models: models,
+            configuration: .init(configuration),
+            logger: logger
+        )
         logger.notice(
             "serving",
             metadata: [
                 "address": "\(configuration.server.address(withPort: server.port))",
                 "models": "\(models.map(\.name).joined(separator: ","))",
-            ])
+            ]
+        )
 
         let signals = TerminationSignals()
         let watching = Task { await server.run() }
@@ -67,15 +75,20 @@ struct Serve: AsyncParsableCommand {
     }
 
     private static func model(
-        _ settings: Configuration.Model, _ logger: Logger
+        _ settings: Configuration.Model,
+        _ logger: Logger
     ) throws -> SpeechModel {
         var fleet = Fleet.Configuration()
         fleet.inferTimeout = settings.inferTimeout
         fleet.probeInterval = settings.healthInterval
         fleet.probeTimeout = settings.healthTimeout
         return try SpeechModel(
-            name: settings.name, bundle: try ModelBundle.load(directory: settings.bundleDirectory),
-            endpoints: settings.endpoints, fleetConfiguration: fleet, logger: logger)
+            name: settings.name,
+            bundle: try ModelBundle.load(directory: settings.bundleDirectory),
+            endpoints: settings.endpoints,
+            fleetConfiguration: fleet,
+            logger: logger
+        )
     }
 
     /// Asks every endpoint that can be reached whether it serves the model that its bundle says.

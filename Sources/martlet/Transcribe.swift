@@ -8,7 +8,8 @@ struct Transcribe: AsyncParsableCommand {
         discussion: """
             Takes WAV files of 16-bit samples, one channel, 8 to 48 kHz. On a terminal the text \
             grows while it is being recognised; otherwise one line is printed for each file.
-            """)
+            """
+    )
 
     @Option(help: "The server's address.")
     var server = "127.0.0.1:50051"
@@ -24,7 +25,8 @@ struct Transcribe: AsyncParsableCommand {
 
     @Option(
         name: .customLong("message-ms"),
-        help: "Milliseconds of audio to send in a message, 1 to 10000.")
+        help: "Milliseconds of audio to send in a message, 1 to 10000."
+    )
     var messageMilliseconds = 40
 
     @Flag(
@@ -34,7 +36,9 @@ struct Transcribe: AsyncParsableCommand {
                 Three fields are added to the response: "file"; "sendTime", when the last of the \
                 audio that the response needed was sent (or the end of the audio announced); and \
                 "receiveTime", when the response came; both in seconds since the stream began.
-                """))
+                """
+        )
+    )
     var json = false
 
     @Argument(help: ArgumentHelp("The recordings.", valueName: "file"))
@@ -54,14 +58,21 @@ struct Transcribe: AsyncParsableCommand {
             do {
                 let recording = try Recording(path: file)
                 let transcription = Transcription(
-                    recording: recording, channel: channel, model: model, language: language,
-                    messageDuration: .milliseconds(messageMilliseconds), realtime: realtime,
-                    wantsDetails: json)
+                    recording: recording,
+                    channel: channel,
+                    model: model,
+                    language: language,
+                    messageDuration: .milliseconds(messageMilliseconds),
+                    realtime: realtime,
+                    wantsDetails: json
+                )
                 let printer: any ResponsePrinter =
                     json
                     ? JSONPrinter(file: file)
                     : TextPrinter(
-                        file: files.count > 1 ? file : nil, terminal: Terminal.standardOutput)
+                        file: files.count > 1 ? file : nil,
+                        terminal: Terminal.standardOutput
+                    )
                 try await transcription.run(printer)
             } catch {
                 failures += 1

@@ -25,7 +25,10 @@ struct Transcription {
     /// - Throws: `RPCError` when the call fails.
     func run(_ printer: any ResponsePrinter) async throws {
         let call = channel.call(
-            "/martlet.v1.Recognizer/Recognize", metadata: [:], timeout: nil)
+            "/martlet.v1.Recognizer/Recognize",
+            metadata: [:],
+            timeout: nil
+        )
         let log = SendLog()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
@@ -43,8 +46,11 @@ struct Transcription {
                     let needed = response.results.last?.audioProcessed.inSeconds ?? 0
                     printer.print(
                         TimedResponse(
-                            response: response, sendTime: log.sendTime(ofAudioUpTo: needed),
-                            receiveTime: received))
+                            response: response,
+                            sendTime: log.sendTime(ofAudioUpTo: needed),
+                            receiveTime: received
+                        )
+                    )
                 }
             } catch {
                 printer.finish()

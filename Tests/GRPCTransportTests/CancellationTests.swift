@@ -35,7 +35,9 @@ struct ClientCancellationTests {
     }
 
     private func cancel(
-        _ clientState: ClientState, _ handlerState: HandlerState, _ means: Means
+        _ clientState: ClientState,
+        _ handlerState: HandlerState,
+        _ means: Means
     ) async throws {
         let isThere = Signal()
         let ended = Guarded<RPCError?>(nil)
@@ -90,12 +92,17 @@ struct ClientCancellationTests {
             try await call.send(MessageBytes([1]))
             call.cancel()
             call.cancel()
-            #expect(await rpcError { () throws(RPCError) in try await call.next() }?.code == .cancelled)
+            #expect(
+                await rpcError { () throws(RPCError) in try await call.next() }?.code == .cancelled
+            )
             #expect(
                 await rpcError { () throws(RPCError) in
                     try await call.send(MessageBytes([2]))
-                }?.code == .cancelled)
-            #expect(await rpcError { () throws(RPCError) in try await call.next() }?.code == .cancelled)
+                }?.code == .cancelled
+            )
+            #expect(
+                await rpcError { () throws(RPCError) in try await call.next() }?.code == .cancelled
+            )
         }
     }
 
@@ -213,7 +220,34 @@ struct HandlerCancellationTests {
             // The call is over for its sender too.
             #expect(
                 await rpcError { () throws(RPCError) in try await call.send(MessageBytes()) }
-                    == received)
+                    == received
+            )
+        }
+    }
+
+    @Test func statusOvertakesAMessageThatTheClientDoesNotTake() async throws {
+        let sent = Counter()
+        let mayEnd = Signal()
+        let handler: Server.Handler = { call in
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    let message = MessageBytes(number: 0, count: 32_000)
+                    while (try? await call.send(message)) != nil { sent.increment() }
+                }
+                await mayEnd.wait()
+                group.cancelAll()
+            }
+            throw RPCError(.deadlineExceeded, "the client does not read")
+        }
+        try await withLoopback(["/test/Flood": handler, "/test/Echo": echo]) { channel, _ in
+            let call = channel.call("/test/Flood")
+            // Until the handler's message is stuck.
+            _ = try await sent.settled(over: channel)
+            mayEnd.fire()
+            // The call ends although nothing has been read. Sending is how a client notices.
+            let error = await call.pursue(.waitingToSend)
+            #expect(error?.code == .unavailable)
+            #expect(await drain(call).1?.code == .deadlineExceeded)
         }
     }
 
@@ -285,14 +319,18 @@ struct HandlerCancellationTests {
     @Test func callUsedAfterItsHandlerReturnedThrows() async throws {
         let kept = Guarded<ServerCall?>(nil)
         try await withLoopback(["/test/Keep": { call in kept.withLock { $0 = call } }]) {
-            channel, _ in
+            channel,
+            _ in
             #expect(try await channel.call("/test/Keep").next() == nil)
             let call = try #require(kept.withLock { $0 })
-            #expect(await rpcError { () throws(RPCError) in try await call.next() }?.code == .cancelled)
+            #expect(
+                await rpcError { () throws(RPCError) in try await call.next() }?.code == .cancelled
+            )
             #expect(
                 await rpcError { () throws(RPCError) in
                     try await call.send(MessageBytes([1]))
-                }?.code == .cancelled)
+                }?.code == .cancelled
+            )
         }
     }
 
@@ -332,7 +370,13 @@ extension ServerCall {
             // Half-closed: the client is waiting. So does the handler.
             try await waitForCancellation()
         case .waitingToSend:
-            while true { try await send(MessageBytes(count: 32_000) { $0.initializeMemory(as: UInt8.self, repeating: 1) }) }
+            while true {
+                try await send(
+                    MessageBytes(count: 32_000) {
+                        $0.initializeMemory(as: UInt8.self, repeating: 1)
+                    }
+                )
+            }
         case .waitingForSomethingElse:
             try await waitForCancellation()
         }
@@ -364,7 +408,8 @@ extension Call {
             case .waitingAfterHalfClose:
                 try await finishSending()
                 while try await next() != nil {}
-            case .waitingToSend: while true { try await send(MessageBytes(number: 1, count: 32_000)) }
+            case .waitingToSend:
+                while true { try await send(MessageBytes(number: 1, count: 32_000)) }
             }
             return nil
         } catch {

@@ -19,7 +19,8 @@ struct DeadlineTests {
             if handlerState != .waitingToSend {
                 #expect(
                     await rpcError { () throws(RPCError) in try await call.next() }?.code
-                        == .deadlineExceeded)
+                        == .deadlineExceeded
+                )
             }
             await hasEnded.wait()
             #expect(ended.withLock { $0 }?.code == .cancelled)
@@ -34,7 +35,10 @@ struct DeadlineTests {
         try await withLoopback(["/test/Linger": handler]) { channel, _ in
             let error = await rpcError { () throws(RPCError) in
                 try await channel.unary(
-                    "/test/Linger", MessageBytes(), timeout: .milliseconds(100))
+                    "/test/Linger",
+                    MessageBytes(),
+                    timeout: .milliseconds(100)
+                )
             }
             #expect(error?.code == .deadlineExceeded)
         }

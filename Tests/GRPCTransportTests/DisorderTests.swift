@@ -20,7 +20,8 @@ struct DisorderTests {
                 giveUp: { choice throws(RPCError) in
                     if choice == 0 { throw RPCError(.aborted, "given up") }
                     if choice == 1 { call.interrupt(with: RPCError(.outOfRange, "interrupted")) }
-                })
+                }
+            )
         }
         try await withLoopback(["/test/Disorder": handler]) { channel, server in
             await withTaskGroup(of: Void.self) { group in
@@ -28,23 +29,30 @@ struct DisorderTests {
                     group.addTask {
                         var generator = SeededGenerator(seed: seed &* 1_000 &+ UInt64(index))
                         let metadata: Metadata = ["x-seed": "\(generator.next())"]
-                        let timeout =
-                            Int.random(in: 0..<10, using: &generator) == 0
-                            ? Duration.milliseconds(Int.random(in: 0..<30, using: &generator)) : nil
+                        // Two sides that both wait to send to one that does not read wait for ever,
+                        // as they should: the deadline is what ends it.
+                        let timeout = Duration.milliseconds(
+                            Int.random(in: 0..<300, using: &generator)
+                        )
                         let call = channel.call(
-                            "/test/Disorder", metadata: metadata, timeout: timeout)
+                            "/test/Disorder",
+                            metadata: metadata,
+                            timeout: timeout
+                        )
                         let task = Task { [generator] in
                             try? await Self.behave(
                                 generator,
                                 next: { () throws(RPCError) in try await call.next() },
-                                send: { (message) throws(RPCError) in try await call.send(message) },
+                                send: { (message) throws(RPCError) in try await call.send(message)
+                                },
                                 giveUp: { choice throws(RPCError) in
                                     switch choice {
                                     case 0: call.cancel()
                                     case 1: withUnsafeCurrentTask { $0?.cancel() }
                                     default: try await call.finishSending()
                                     }
-                                })
+                                }
+                            )
                         }
                         if index % 7 == 0 {
                             await Task.yield()

@@ -120,7 +120,10 @@ struct EchoTests {
                 for number in 0..<1_000 {
                     group.addTask {
                         let answer = try await channel.unary(
-                            "/test/Echo", MessageBytes(number: number), timeout: .seconds(60))
+                            "/test/Echo",
+                            MessageBytes(number: number),
+                            timeout: .seconds(60)
+                        )
                         return answer.number == number
                     }
                 }
@@ -146,7 +149,7 @@ struct EchoTests {
     }
 
     @Test func unixSocketServes() async throws {
-        let path = "unix:/tmp/martlet-transport-\(UInt64.random(in: 0 ... .max)).sock"
+        let path = temporarySocket()
         var configuration = Server.Configuration()
         configuration.listenAddress = path
         let server = try Server(configuration: configuration, methods: ["/test/Echo": echo])

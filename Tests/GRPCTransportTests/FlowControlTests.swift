@@ -28,7 +28,9 @@ struct FlowControlTests {
             // The message under way may be partly in, and each has a header of 5 bytes.
             let count = try await taken.settled(over: channel)
             let bytes = (count + 1) * (messageBytes + 5)
-            print("unread stream, messages of \(messageBytes) bytes: took in at most \(bytes) bytes")
+            print(
+                "unread stream, messages of \(messageBytes) bytes: took in at most \(bytes) bytes"
+            )
             #expect(bytes <= Self.allowedBytes)
             #expect(received.value == 0)
             mayRead.fire()

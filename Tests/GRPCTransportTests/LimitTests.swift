@@ -28,7 +28,8 @@ struct LimitTests {
             let (_, status) = await drain(call)
             #expect(status?.code == .resourceExhausted)
             #expect(
-                status?.message == "a message of \(count) bytes is over the limit of 1000 bytes")
+                status?.message == "a message of \(count) bytes is over the limit of 1000 bytes"
+            )
             #expect(seen.withLock { $0 } == RPCError(status?.code ?? .ok, status?.message ?? ""))
             // The connection and its other calls go on.
             try await other.send(MessageBytes([1]))
@@ -37,9 +38,12 @@ struct LimitTests {
     }
 
     @Test func messageOverTheClientsLimitEndsTheCall() async throws {
-        let flood: Server.Handler = { call in try await call.send(MessageBytes(number: 1, count: 2_000)) }
+        let flood: Server.Handler = { call in
+            try await call.send(MessageBytes(number: 1, count: 2_000))
+        }
         try await withLoopback(
-            ["/test/Flood": flood], channel: { $0.maximumReceivedMessageBytes = 1_000 }
+            ["/test/Flood": flood],
+            channel: { $0.maximumReceivedMessageBytes = 1_000 }
         ) { channel, _ in
             let status = await drain(channel.call("/test/Flood")).1
             #expect(status?.code == .resourceExhausted)
@@ -53,7 +57,8 @@ struct LimitTests {
 
     @Test func metadataOverTheLimitIsRefused() async throws {
         try await withLoopback(
-            ["/test/Echo": echo], server: { $0.maximumMetadataBytes = 4_096 }
+            ["/test/Echo": echo],
+            server: { $0.maximumMetadataBytes = 4_096 }
         ) { channel, _ in
             let big: Metadata = ["x-big": String(repeating: "a", count: 8_000)]
             let error = await rpcError { () throws(RPCError) in
@@ -68,7 +73,8 @@ struct LimitTests {
 
     @Test func callsOverAConnectionsLimitWaitTheirTurn() async throws {
         try await withLoopback(
-            ["/test/Echo": echo], server: { $0.maximumCallsPerConnection = 2 }
+            ["/test/Echo": echo],
+            server: { $0.maximumCallsPerConnection = 2 }
         ) { channel, _ in
             // A round trip first: the client learns the limit with the connection's settings.
             _ = try await channel.unary("/test/Echo", MessageBytes())

@@ -1,3 +1,4 @@
+internal import Foundation
 internal import GRPCTransport
 internal import Synchronization
 internal import Testing
@@ -17,7 +18,9 @@ func withLoopback(
     adjustChannel(&channelConfiguration)
     let server = try Server(configuration: serverConfiguration, methods: methods)
     let channel = Channel(
-        target: "127.0.0.1:\(server.port)", configuration: channelConfiguration)
+        target: "127.0.0.1:\(server.port)",
+        configuration: channelConfiguration
+    )
     let outcome: Result<Void, any Error>
     do {
         try await body(channel, server)
@@ -28,6 +31,12 @@ func withLoopback(
     channel.close()
     await server.shutdown(gracePeriod: .zero)
     try outcome.get()
+}
+
+/// The address of a socket in the file system that no other test has.
+func temporarySocket() -> String {
+    let directory = FileManager.default.temporaryDirectory.path
+    return "unix:\(directory)/martlet-\(UInt64.random(in: 0 ... .max)).sock"
 }
 
 /// Sends back what it gets until the client half-closes.

@@ -8,9 +8,15 @@ internal import Testing
     private var state = State(maximumMessageBytes: 10)
 
     private func isResume(
-        _ action: State.ReadAction, _ reader: String, _ result: State.ReadResult
+        _ action: State.ReadAction,
+        _ reader: String,
+        _ result: State.ReadResult
     ) -> Bool {
-        if case .resume(let who, let what) = action { who == reader && what == result } else { false }
+        if case .resume(let who, let what) = action {
+            who == reader && what == result
+        } else {
+            false
+        }
     }
 
     @Test mutating func readAsksForOneMessage() {
@@ -86,6 +92,14 @@ internal import Testing
         #expect(ending?.cutsWrite == true)
         #expect(ending?.status?.code == .cancelled)
     }
+
+    @Test mutating func statusInOrderWaitsForAMessageOnItsWay() {
+        _ = state.send("writer")
+        let ending = state.finish(nil, inOrder: true)
+        #expect(ending?.waiters.writer == "writer")
+        #expect(ending?.cutsWrite == false)
+        #expect(ending?.status == nil)
+    }
 }
 
 @Suite struct CallStateTests {
@@ -94,9 +108,15 @@ internal import Testing
     private var state = State()
 
     private func isResume(
-        _ action: State.ReadAction, _ reader: String, _ result: State.ReadResult
+        _ action: State.ReadAction,
+        _ reader: String,
+        _ result: State.ReadResult
     ) -> Bool {
-        if case .resume(let who, let what) = action { who == reader && what == result } else { false }
+        if case .resume(let who, let what) = action {
+            who == reader && what == result
+        } else {
+            false
+        }
     }
 
     @Test mutating func endOfMessagesWaitsForTheStatus() {

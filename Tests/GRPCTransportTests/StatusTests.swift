@@ -31,7 +31,11 @@ struct StatusTests {
         let handler: Server.Handler = { call in
             call.setTrailingMetadata(["x-request-id": "7"])
             throw RPCError(
-                .invalidArgument, message, details: details, metadata: ["x-retry": "no"])
+                .invalidArgument,
+                message,
+                details: details,
+                metadata: ["x-retry": "no"]
+            )
         }
         try await withLoopback(["/test/Fail": handler]) { channel, _ in
             let unary = await rpcError { () throws(RPCError) in
@@ -56,7 +60,9 @@ struct StatusTests {
             let error = await rpcError { () throws(RPCError) in
                 try await channel.unary("/test/Fail", MessageBytes())
             }
-            #expect(error == RPCError(.internal, "internal error", metadata: error?.metadata ?? [:]))
+            #expect(
+                error == RPCError(.internal, "internal error", metadata: error?.metadata ?? [:])
+            )
         }
     }
 
@@ -101,87 +107,6 @@ struct StatusTests {
             #expect(message == nil)
             #expect(!Metadata.isLegal(key: "x-newline", value: Array("a\nb".utf8)))
             #expect(Metadata.isLegal(key: "x-newline-bin", value: Array("a\nb".utf8)))
-        }
-    }
-}
-
-@Suite(.timeLimit(.minutes(1)))
-struct ChannelTests {
-    @Test func nobodyThereIsUnavailable() async throws {
-        // A port that was ours a moment ago.
-        var configuration = Server.Configuration()
-        configuration.listenAddress = "127.0.0.1:0"
-        let server = try Server(configuration: configuration, methods: [:])
-        await server.shutdown(gracePeriod: .zero)
-        let channel = Channel(target: "127.0.0.1:\(server.port)")
-        let error = await rpcError { () throws(RPCError) in
-            try await channel.unary("/test/Echo", MessageBytes(), timeout: .seconds(10))
-        }
-        #expect(error?.code == .unavailable)
-        #expect(await drain(channel.call("/test/Echo")).1?.code == .unavailable)
-    }
-
-    @Test func connectsAgainToAServerThatCameBack() async throws {
-        var configuration = Server.Configuration()
-        configuration.listenAddress = "127.0.0.1:0"
-        let first = try Server(configuration: configuration, methods: ["/test/Echo": echo])
-        configuration.listenAddress = "127.0.0.1:\(first.port)"
-        var settings = Channel.Configuration()
-        settings.minimumReconnectBackoff = .milliseconds(10)
-        settings.maximumReconnectBackoff = .milliseconds(100)
-        let channel = Channel(target: configuration.listenAddress, configuration: settings)
-        _ = try await channel.unary("/test/Echo", MessageBytes())
-        await first.shutdown(gracePeriod: .zero)
-        _ = await rpcError { () throws(RPCError) in
-            try await channel.unary("/test/Echo", MessageBytes())
-        }
-        let second = try Server(configuration: configuration, methods: ["/test/Echo": echo])
-        // Fails until the next attempt to connect; the suite's time limit ends it otherwise.
-        var isBack = false
-        while !isBack {
-            do throws(RPCError) {
-                _ = try await channel.unary("/test/Echo", MessageBytes())
-                isBack = true
-            } catch {
-                #expect(error.code == .unavailable)
-                await Task.yield()
-            }
-        }
-        await second.shutdown(gracePeriod: .zero)
-    }
-
-    @Test func closedChannelRefusesCalls() async throws {
-        try await withLoopback(["/test/Echo": echo]) { channel, _ in
-            let open = channel.call("/test/Echo")
-            try await open.send(MessageBytes([1]))
-            #expect(try await open.next() == MessageBytes([1]))
-            channel.close()
-            channel.close()
-            #expect(await drain(open).1?.code == .cancelled)
-            let error = await rpcError { () throws(RPCError) in
-                try await channel.unary("/test/Echo", MessageBytes())
-            }
-            #expect(error == RPCError(.unavailable, "the channel has been closed"))
-            #expect(
-                await drain(channel.call("/test/Echo")).1
-                    == RPCError(.unavailable, "the channel has been closed"))
-        }
-    }
-
-    @Test func callOutlivesItsChannel() async throws {
-        try await withLoopback(["/test/Echo": echo]) { _, server in
-            var channel: Channel? = Channel(target: "127.0.0.1:\(server.port)")
-            let call = try #require(channel).call("/test/Echo")
-            channel = nil
-            try await call.send(MessageBytes([1]))
-            #expect(try await call.next() == MessageBytes([1]))
-            try await call.finishSending()
-            try await call.finishSending()
-            let late = await rpcError { () throws(RPCError) in
-                try await call.send(MessageBytes([2]))
-            }
-            #expect(late?.code == .failedPrecondition)
-            #expect(try await call.next() == nil)
         }
     }
 }

@@ -2,8 +2,8 @@ internal import Foundation
 internal import GRPCTransport
 internal import MessageCoding
 internal import SwiftProtobuf
-internal import Testing
 internal import TestSupport
+internal import Testing
 internal import Wire
 
 @Suite struct ProtobufFieldReaderTests {
@@ -53,7 +53,8 @@ internal import Wire
                 .init(number: 2, value: .fixed64(0x8000_0000_0000_0001)),
                 .init(number: 3, value: .bytes(14..<15)),
                 .init(number: 4, value: .fixed32(0x4000_0002)),
-            ])
+            ]
+        )
     }
 
     @Test(arguments: [

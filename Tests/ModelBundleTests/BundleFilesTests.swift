@@ -1,5 +1,6 @@
 internal import Foundation
 internal import ModelBundle
+internal import TestSupport
 internal import Testing
 
 private typealias Tensor = (name: String, datatype: String, shape: [Int], bytes: [UInt8])
@@ -214,7 +215,7 @@ private typealias Tensor = (name: String, datatype: String, shape: [Int], bytes:
     @Test func noSafetensorsBytesTrap() throws {
         let seed = UInt64.random(in: .min ... .max)
         print("BundleFilesTests.noSafetensorsBytesTrap seed \(seed)")
-        var generator = SplitMix64(state: seed)
+        var generator = SplitMix64(seed: seed)
         let valid = TinyBundle.validWeights
         let punctuation = Array("{}[]\",:\\u0123456789 -.e".utf8)
         try TinyBundle().withDirectory { directory in

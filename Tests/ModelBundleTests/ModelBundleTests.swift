@@ -3,6 +3,7 @@ internal import Decoding
 internal import Foundation
 internal import Kernels
 internal import ModelBundle
+internal import TestSupport
 internal import Testing
 
 @Suite struct ModelBundleTests {

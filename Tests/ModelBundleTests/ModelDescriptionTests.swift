@@ -1,5 +1,6 @@
 internal import Foundation
 internal import ModelBundle
+internal import TestSupport
 internal import Testing
 
 /// Every key of the valid model.yaml that stands on a line of its own, found by indentation.
@@ -266,7 +267,7 @@ private struct Field: CustomTestStringConvertible {
     @Test func nothingInModelYAMLTraps() throws {
         let seed = UInt64.random(in: .min ... .max)
         print("ModelDescriptionTests.nothingInModelYAMLTraps seed \(seed)")
-        var generator = SplitMix64(state: seed)
+        var generator = SplitMix64(seed: seed)
         let lines = TinyBundle.validYAML.components(separatedBy: "\n")
         let values = [
             "9223372036854775807", "-9223372036854775808", "-1", "0", "1e308", "[]", "{}", "~",

@@ -30,7 +30,8 @@ internal import Wire
             list.service.map(\.name) == [
                 "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection",
                 "grpc.reflection.v1alpha.ServerReflection", "martlet.v1.Recognizer",
-            ])
+            ]
+        )
     }
 
     /// A client can link the files only if every import comes along.

@@ -1,7 +1,7 @@
 internal import Recognition
 internal import Service
-internal import Testing
 internal import TestSupport
+internal import Testing
 
 @Suite struct StreamTimerTests {
     private let clock = ManualClock()
@@ -24,7 +24,8 @@ internal import TestSupport
     /// Looks as ``StreamTimer/run(onExpiry:)`` would, after each event at its second, and gives
     /// what expired and when.
     private func expiry(
-        of timer: StreamTimer<ManualClock>, events: [Int: () -> Void] = [:]
+        of timer: StreamTimer<ManualClock>,
+        events: [Int: () -> Void] = [:]
     ) -> (code: RecognitionError.Code, second: Int)? {
         var nextLook = instant(0)
         for second in 0...200 {
@@ -47,8 +48,21 @@ internal import TestSupport
     @Test func expiresWhenTheNextMessageDoesNotCome() throws {
         let timer = timer()
         let expired = try #require(
-            expiry(of: timer, events: [5: timer.messageCame, 7: timer.waitingForNext]))
+            expiry(of: timer, events: [5: timer.messageCame, 7: timer.waitingForNext])
+        )
         #expect(expired == (.idleTimeout, 37))
+    }
+
+    /// The wait for the first message may be the longer one; the next wait ends in its own time.
+    @Test func expiresInTimeAfterALongWaitForTheFirstMessage() throws {
+        let timer = timer {
+            $0.firstMessageTimeout = .seconds(60)
+            $0.idleTimeout = .seconds(5)
+        }
+        let expired = try #require(
+            expiry(of: timer, events: [1: timer.messageCame, 2: timer.waitingForNext])
+        )
+        #expect(expired == (.idleTimeout, 7))
     }
 
     /// Time that the server takes for its own work is not the client's idleness.

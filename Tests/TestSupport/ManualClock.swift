@@ -5,6 +5,10 @@ public final class ManualClock: Clock {
     public struct Instant: InstantProtocol {
         public var offset: Duration
 
+        public init(offset: Duration) {
+            self.offset = offset
+        }
+
         public func advanced(by duration: Duration) -> Instant {
             Instant(offset: offset + duration)
         }
@@ -66,12 +70,19 @@ public final class ManualClock: Clock {
 
     /// Returns once at least one sleeper waits for the clock to move.
     public func sleeperArrived() async {
-        await withCheckedContinuation { continuation in
-            let isThere = state.withLock { state in
-                if state.sleepers.isEmpty { state.observers.append(continuation) }
-                return !state.sleepers.isEmpty
+        await sleepersArrived(1)
+    }
+
+    /// Returns once so many sleepers wait for the clock to move.
+    public func sleepersArrived(_ count: Int) async {
+        while state.withLock({ $0.sleepers.count }) < count {
+            await withCheckedContinuation { continuation in
+                let areThere = state.withLock { state in
+                    if state.sleepers.count < count { state.observers.append(continuation) }
+                    return state.sleepers.count >= count
+                }
+                if areThere { continuation.resume() }
             }
-            if isThere { continuation.resume() }
         }
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -43,6 +44,12 @@ def processes_of(run: int) -> list[int]:
         if entry.name.isdigit() and f"martlet_triton_{run}_".encode() in command:
             found.append(int(entry.name))
     return found
+
+
+def terminate(process: int) -> None:
+    """Ask a process to stop, if it is still there."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process, signal.SIGTERM)
 
 
 class TritonRunTests(unittest.TestCase):
@@ -121,6 +128,7 @@ class TritonRunTests(unittest.TestCase):
         )
         self.addCleanup(shell.stdout.close)
         run = int(shell.stdout.readline())
+        self.addCleanup(terminate, run)
         self.wait_until_ready()
         shell.kill()
         shell.wait()

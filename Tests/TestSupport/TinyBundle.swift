@@ -1,23 +1,28 @@
 internal import Foundation
-internal import ModelBundle
 
 /// A valid bundle of a few numbers made by formula, whose parts a test can spoil one at a time.
-struct TinyBundle {
-    var yaml = Self.validYAML
-    var weights = Self.validWeights
-    var tokens = Self.validTokens
-    var sentencepiece = Self.sentencepiece(Self.pieces)
+public struct TinyBundle: Sendable {
+    public var yaml = Self.validYAML
+    public var weights = Self.validWeights
+    public var tokens = Self.validTokens
+    public var sentencepiece = Self.sentencepiece(Self.pieces)
 
-    static let pieces = ["<blk>", "\u{2581}a", "<unk>", "b", "\u{2581}c", "d"]
+    public init() {}
+
+    public init(yaml: String) {
+        self.yaml = yaml
+    }
+
+    public static let pieces = ["<blk>", "\u{2581}a", "<unk>", "b", "\u{2581}c", "d"]
 
     /// Six tokens, four channels in two groups, a joiner of three.
-    static let shapes: [(name: String, shape: [Int])] = [
+    public static let shapes: [(name: String, shape: [Int])] = [
         ("decoder.embedding.weight", [6, 4]), ("decoder.conv.weight", [4, 2, 2]),
         ("decoder.projection.weight", [3, 4]), ("decoder.projection.bias", [3]),
         ("joiner.output.weight", [6, 3]), ("joiner.output.bias", [6]),
     ]
 
-    static let validYAML = """
+    public static let validYAML = """
         format: 1
         name: tiny-1.0
         description: made by formula
@@ -72,22 +77,22 @@ struct TinyBundle {
 
         """
 
-    static let validTokens =
+    public static let validTokens =
         pieces.enumerated().map { "\($1) \($0)\n" }.joined() + "#0 6\n#1 7\n"
 
-    static let validWeights = safetensors(
+    public static let validWeights = safetensors(
         shapes.map { name, shape in
             let count = shape.reduce(1, *)
             return (name, "F32", shape, floats((0..<count).map { Float($0 % 7) / 8 - 0.375 }))
         }
     )
 
-    static func floats(_ values: [Float]) -> [UInt8] {
+    public static func floats(_ values: [Float]) -> [UInt8] {
         values.flatMap { value in withUnsafeBytes(of: value.bitPattern.littleEndian, Array.init) }
     }
 
     /// A safetensors file of tensors that follow each other.
-    static func safetensors(
+    public static func safetensors(
         _ tensors: [(name: String, datatype: String, shape: [Int], bytes: [UInt8])]
     ) -> [UInt8] {
         var start = 0
@@ -103,13 +108,13 @@ struct TinyBundle {
         return safetensors(header: header, data: tensors.flatMap(\.bytes))
     }
 
-    static func safetensors(header: String, data: [UInt8]) -> [UInt8] {
+    public static func safetensors(header: String, data: [UInt8]) -> [UInt8] {
         withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian, Array.init) + header.utf8 + data
     }
 
     /// A sentencepiece model of the pieces, spelt out on the wire: ModelProto.pieces = 1, with
     /// piece = 1, score = 2, type = 3 (2 is UNKNOWN), and a trainer_spec that nobody reads.
-    static func sentencepiece(_ pieces: [String]) -> [UInt8] {
+    public static func sentencepiece(_ pieces: [String]) -> [UInt8] {
         pieces.flatMap { piece in
             let text = Array(piece.utf8)
             let type: UInt8 = piece == "<unk>" ? 2 : 1
@@ -120,7 +125,7 @@ struct TinyBundle {
     }
 
     /// Writes the bundle to a directory of its own, runs `body` there, and removes it.
-    func withDirectory<Result>(_ body: (String) throws -> Result) throws -> Result {
+    public func withDirectory<Result>(_ body: (String) throws -> Result) throws -> Result {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent(
             "martlet-bundle-\(UUID().uuidString)"
         )
@@ -133,30 +138,5 @@ struct TinyBundle {
             try Data(bytes).write(to: directory.appendingPathComponent(name))
         }
         return try body(directory.path)
-    }
-
-    /// The error that loading gives, without the directory; "no error" when there is none.
-    func failure() throws -> String {
-        try withDirectory { directory in
-            do {
-                _ = try ModelBundle.load(directory: directory)
-                return "no error"
-            } catch {
-                return "\(error)".replacingOccurrences(of: directory + "/", with: "")
-            }
-        }
-    }
-}
-
-/// Steele, Lea and Flood's SplitMix64: a seeded generator, so that a failure can be repeated.
-struct SplitMix64: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
     }
 }

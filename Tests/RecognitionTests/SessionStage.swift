@@ -1,0 +1,114 @@
+internal import Decoding
+internal import Fleet
+internal import Recognition
+internal import TestBackend
+internal import Testing
+
+/// Doubles of Triton and a model over them.
+struct SessionStage: Sendable {
+    let tiny: TinyModel
+    let doubles: [TritonDouble]
+    let model: SpeechModel
+
+    static func with(
+        _ count: Int = 1,
+        inferTimeout: Duration = .seconds(20),
+        checks: Bool = true,
+        _ body: (SessionStage) async throws -> Void
+    ) async throws {
+        let tiny = try TinyModel()
+        let doubles = try (0..<count).map { _ in try TritonDouble() }
+        var configuration = Fleet.Configuration()
+        configuration.inferTimeout = inferTimeout
+        configuration.probeTimeout = .seconds(20)
+        let model = try SpeechModel(
+            name: "tiny",
+            bundle: tiny.bundle,
+            endpoints: doubles.map(\.address),
+            fleetConfiguration: configuration,
+            logger: silentLogger
+        )
+        let outcome: Result<Void, any Error>
+        do {
+            if checks { try await model.fleet.check() }
+            try await body(SessionStage(tiny: tiny, doubles: doubles, model: model))
+            outcome = .success(())
+        } catch {
+            outcome = .failure(error)
+        }
+        model.fleet.close()
+        for double in doubles { await double.close() }
+        try outcome.get()
+    }
+
+    var double: TritonDouble { doubles[0] }
+
+    func makeSession(
+        sampleRateHertz: Int = 16_000,
+        interimResults: Bool = true
+    ) throws -> RecognitionSession {
+        try RecognitionSession(
+            model: model,
+            settings: RecognitionSettings(
+                sampleRateHertz: sampleRateHertz,
+                wantsInterimResults: interimResults,
+                wantsWordTimes: true,
+                wantsWordConfidence: true,
+                wantsTokens: true
+            )
+        )
+    }
+
+    /// All results of audio that comes in these pieces.
+    func results(
+        of pieces: [ArraySlice<UInt8>],
+        sampleRateHertz: Int = 16_000,
+        interimResults: Bool = true
+    ) async throws -> [RecognitionResult] {
+        let session = try makeSession(
+            sampleRateHertz: sampleRateHertz,
+            interimResults: interimResults
+        )
+        var results: [RecognitionResult] = []
+        for piece in pieces {
+            try await session.append(Array(piece)) { results.append($0) }
+        }
+        try await session.finish { results.append($0) }
+        return results
+    }
+
+    /// The results that audio at the model's rate must have, by the model alone: one for each chunk
+    /// that the audio itself completes and that brought a token, and the final one.
+    func expectedResults(of audio: [UInt8]) throws -> [RecognitionResult] {
+        let transcripts = try tiny.transcripts(of: audio)
+        let samples = audio.count / 2
+        var results: [RecognitionResult] = []
+        var tokenCount = 0
+        for (index, transcript) in transcripts.enumerated() {
+            let needed = TinyModel.firstChunkSamples + index * TinyModel.chunkShiftSamples
+            guard needed <= samples else { break }
+            guard transcript.tokens.count != tokenCount else { continue }
+            tokenCount = transcript.tokens.count
+            results.append(
+                RecognitionResult(
+                    alternatives: [transcript],
+                    isFinal: false,
+                    stability: transcript.stability,
+                    endTime: .milliseconds(40 * (index + 1)),
+                    audioProcessed: .nanoseconds(needed * 62_500)
+                )
+            )
+        }
+        let received = Duration.nanoseconds(samples * 62_500)
+        results.append(
+            RecognitionResult(
+                alternatives: [try #require(transcripts.last)],
+                isFinal: true,
+                stability: 0,
+                endTime: received,
+                audioProcessed: received
+            )
+        )
+        return results
+    }
+}

@@ -1,0 +1,109 @@
+internal import AudioFrontend
+public import Decoding
+internal import Kernels
+public import Logging
+public import ModelBundle
+internal import TestSupport
+
+/// `TinyBundle` loaded, audio for it, and what it makes of audio when nothing but the model itself
+/// is at work: no fleet, no scheduler, no session.
+public struct TinyModel: Sendable {
+    public let bundle: ModelBundle
+
+    /// Samples, at 16 kHz, that complete the first chunk, and between that and the next one:
+    /// frame f ends with sample 160f + 279, a chunk is 5 frames and the next begins 4 later.
+    public static let firstChunkSamples = 920
+    public static let chunkShiftSamples = 640
+
+    /// Chunks that so many samples at 16 kHz complete.
+    public static func chunkCount(ofSamples count: Int) -> Int {
+        count < firstChunkSamples ? 0 : 1 + (count - firstChunkSamples) / chunkShiftSamples
+    }
+
+    public init() throws {
+        bundle = try TinyBundle().withDirectory(ModelBundle.load(directory:))
+    }
+
+    /// Noise whose loudness wanders, as 16-bit little-endian samples.
+    public static func audio(sampleCount: Int, seed: UInt64) -> [UInt8] {
+        var random = SplitMix64(seed: seed)
+        var loudness = 1000
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(sampleCount * 2)
+        for index in 0..<sampleCount {
+            if index % 400 == 0 { loudness = Int.random(in: 1...30_000, using: &random) }
+            let sample = Int.random(in: -loudness...loudness, using: &random)
+            bytes.append(UInt8(truncatingIfNeeded: sample))
+            bytes.append(UInt8(truncatingIfNeeded: sample >> 8))
+        }
+        return bytes
+    }
+
+    /// What is recognised after each chunk of the whole audio, the padding at its end included.
+    public func transcripts(
+        of audio: [UInt8],
+        sampleRateHertz: Int = 16_000
+    ) throws -> [Transcript] {
+        let frontend = try AudioFrontend(
+            sampleRateHertz: sampleRateHertz,
+            filterbank: bundle.filterbankConfiguration
+        )
+        try audio.withUnsafeBytes { try frontend.append($0) }
+        do throws(AudioError) {
+            try frontend.finish()
+        } catch {
+            guard case .trailingByte = error else { throw error }
+        }
+        let scorer = try bundle.makeScorer()
+        let detokenizer = bundle.makeDetokenizer()
+        var search = try bundle.makeGreedySearch()
+        var encoder = TinyEncoder()
+        var transcripts: [Transcript] = []
+        let description = bundle.description.encoder
+        var features = [Float](repeating: 0, count: TinyEncoder.featureCount)
+        for first in stride(from: 0, to: Int.max, by: description.chunkShiftFrames) {
+            let frames = first..<first + description.chunkFrames
+            guard frontend.frameCount >= frames.upperBound else { break }
+            features.withUnsafeMutableBufferPointer { frontend.copyFrames(frames, to: $0) }
+            try Self.advance(&search, encoder.encode(features), scorer)
+            transcripts.append(detokenizer.transcript(of: search.best))
+        }
+        return transcripts
+    }
+
+    /// The final result of the whole audio.
+    public func transcript(
+        of audio: [UInt8],
+        sampleRateHertz: Int = 16_000
+    ) throws -> Transcript {
+        try transcripts(of: audio, sampleRateHertz: sampleRateHertz).last
+            ?? bundle.makeDetokenizer().transcript(of: Hypothesis())
+    }
+
+    private static func advance(
+        _ search: inout GreedySearch,
+        _ output: [Float],
+        _ scorer: TransducerScorer
+    ) throws {
+        let dimension = scorer.joinerDimension
+        search.begin(frameCount: output.count / dimension)
+        while search.requestCount > 0 {
+            scorer.removeAllRows()
+            let values = output.span
+            search.forEachScoreRequest { request in
+                let start = request.frame * dimension
+                scorer.append(
+                    context: request.context,
+                    encoderFrame: values.extracting(start..<start + dimension)
+                )
+            }
+            scorer.score()
+            try scorer.withScores(of: 0..<scorer.rowCount) { scores throws(SearchError) in
+                try search.resume(with: scores)
+            }
+        }
+    }
+}
+
+/// For what tests are not about.
+public let silentLogger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }

@@ -1,0 +1,157 @@
+public import GRPCTransport
+internal import MessageCoding
+internal import SwiftProtobuf
+internal import Synchronization
+public import TestSupport
+public import Wire
+
+/// Stands in for a Triton Inference Server that serves ``TinyEncoder``: on a real port, over the
+/// real transport, well or badly as ``Conduct`` says. For scale and for faults; what Triton itself
+/// does is tested with Triton itself.
+public final class TritonDouble: Sendable {
+    /// How it answers; may be changed at any time.
+    public struct Conduct: Sendable {
+        public var isServerReady = true
+        public var isModelReady = true
+        public var metadata = TinyEncoder.metadata
+        /// Whether questions about readiness are answered at all.
+        public var answersProbes = true
+        public var answer = Answer.right
+
+        public init() {}
+    }
+
+    /// What becomes of the right answer to a chunk.
+    public struct Answer: Sendable {
+        let make: @Sendable (Inference_ModelInferResponse) async throws -> MessageBytes
+
+        public static let right = changed { _ in }
+
+        public static func changed(
+            _ change: @escaping @Sendable (inout Inference_ModelInferResponse) -> Void
+        ) -> Answer {
+            Answer { response in
+                var response = response
+                change(&response)
+                return try response.messageBytes()
+            }
+        }
+
+        /// These bytes instead.
+        public static func bytes(_ bytes: [UInt8]) -> Answer {
+            Answer { _ in MessageBytes(bytes) }
+        }
+
+        public static func failure(_ code: RPCError.Code, _ message: String) -> Answer {
+            Answer { _ in throw RPCError(code, message) }
+        }
+
+        /// The right answer, once the tally has got to 1.
+        public static func held(until release: Tally) -> Answer {
+            Answer { response in
+                await release.reached(1)
+                return try response.messageBytes()
+            }
+        }
+
+        /// None until the call dies.
+        public static let never = held(until: Tally())
+    }
+
+    public let port: Int
+    public var address: String { "127.0.0.1:\(port)" }
+    /// Chunks that came.
+    public let inferences = Tally()
+    /// Questions whether the server is ready.
+    public let probes = Tally()
+    /// Chunks whose call died before they were answered.
+    public let cancellations = Tally()
+
+    private struct State {
+        var conduct = Conduct()
+        var lastRequest: Inference_ModelInferRequest?
+    }
+
+    private let state: Shared
+    private let server: Server
+
+    /// What the handlers need of it, which do not keep the server alive.
+    private final class Shared: Sendable {
+        private let mutex = Mutex(State())
+
+        func withLock<Value: Sendable>(_ body: (inout State) -> Value) -> Value {
+            mutex.withLock { body(&$0) }
+        }
+    }
+
+    /// - Parameter port: 0 takes any free one.
+    public init(port: Int = 0) throws {
+        let state = Shared()
+        let (inferences, probes, cancellations) = (inferences, probes, cancellations)
+        var configuration = Server.Configuration()
+        configuration.listenAddress = "127.0.0.1:\(port)"
+        server = try Server(
+            configuration: configuration,
+            methods: [
+                Self.path("ServerReady"): Self.unary { (_: Inference_ServerReadyRequest) in
+                    probes.add()
+                    let conduct = state.withLock { $0.conduct }
+                    if !conduct.answersProbes { await Tally().reached(1) }
+                    return Inference_ServerReadyResponse.with { $0.ready = conduct.isServerReady }
+                },
+                Self.path("ModelReady"): Self.unary { (request: Inference_ModelReadyRequest) in
+                    let conduct = state.withLock { $0.conduct }
+                    return Inference_ModelReadyResponse.with {
+                        $0.ready = conduct.isModelReady && request.name == "tiny-encoder"
+                    }
+                },
+                Self.path("ModelMetadata"): Self.unary { (_: Inference_ModelMetadataRequest) in
+                    state.withLock { $0.conduct.metadata }
+                },
+                Self.path("ModelInfer"): { call in
+                    guard let message = try await call.next() else { return }
+                    let request = try Inference_ModelInferRequest(parsing: message)
+                    let answer = state.withLock { state in
+                        state.lastRequest = request
+                        return state.conduct.answer
+                    }
+                    inferences.add()
+                    defer { if Task.isCancelled { cancellations.add() } }
+                    try await call.send(try await answer.make(try TinyEncoder.answer(request)))
+                },
+            ]
+        )
+        self.port = server.port
+        self.state = state
+    }
+
+    private static func path(_ method: String) -> String {
+        "/inference.GRPCInferenceService/\(method)"
+    }
+
+    private static func unary<Request: SwiftProtobuf.Message, Response: SwiftProtobuf.Message>(
+        _ body: @escaping @Sendable (Request) async -> Response
+    ) -> Server.Handler {
+        { call in
+            guard let message = try await call.next() else { return }
+            try await call.send(try await body(try Request(parsing: message)).messageBytes())
+        }
+    }
+
+    /// The request that came last.
+    public var lastRequest: Inference_ModelInferRequest? { state.withLock { $0.lastRequest } }
+
+    public func change(_ change: (inout Conduct) -> Void) {
+        state.withLock { change(&$0.conduct) }
+    }
+
+    /// Whatever comes from here on is answered so.
+    public func answer(_ answer: Answer) {
+        change { $0.answer = answer }
+    }
+
+    /// Ends the calls under way, and takes no more.
+    public func close() async {
+        await server.shutdown(gracePeriod: .zero)
+    }
+}
