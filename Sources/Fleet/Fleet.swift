@@ -23,6 +23,9 @@ public final class Fleet: Sendable {
 
     /// Endpoints that a chunk is sent to before its stream is told that none can take it.
     public static let maximumAttempts = 2
+    /// How long each question of the check at the start may take to be answered. Longer than a
+    /// probe's: a server that has just started may be slow, and a misfit must not slip through.
+    public static let checkTimeout = Duration.seconds(5)
 
     public let model: EncoderDescription
     public let configuration: Configuration
@@ -76,10 +79,12 @@ public final class Fleet: Sendable {
     /// may come later.
     /// - Throws: ``FleetError`` of kind `incompatible` naming the endpoint and what differs.
     public func check() async throws(FleetError) {
-        let (model, timeout) = (model, configuration.probeTimeout)
+        let model = model
         let events = await withTaskGroup(of: (Endpoint, EndpointHealth.Event).self) { group in
             for endpoint in endpoints {
-                group.addTask { (endpoint, await endpoint.probe(model, timeout: timeout)) }
+                group.addTask {
+                    (endpoint, await endpoint.probe(model, timeout: Self.checkTimeout))
+                }
             }
             return await group.reduce(into: []) { $0.append($1) }
         }

@@ -12,13 +12,14 @@ internal import Wire
     /// The state of each of many streams goes with its own chunks, wherever they are run.
     @Test func eachStreamCarriesItsOwnState() async throws {
         try await FleetStage.with(3) { stage in
-            await withThrowingTaskGroup(of: Void.self) { group in
+            try await withThrowingTaskGroup(of: Void.self) { group in
                 for seed in 0..<20 {
                     group.addTask {
                         var stream = TestStream(seed: UInt64(seed), on: stage.fleet)
                         for _ in 0..<20 { try await stream.run(on: stage.fleet) }
                     }
                 }
+                try await group.waitForAll()
             }
             #expect(stage.doubles.map(\.inferences.count).reduce(0, +) == 400)
         }
