@@ -160,7 +160,7 @@ let packages: [(name: String, dependency: Package.Dependency)] = [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
     ),
     ("swift-log", .package(url: "https://github.com/apple/swift-log", from: "1.16.2")),
-    ("swift-protobuf", .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0")),
+    ("swift-protobuf", .package(url: "https://github.com/apple/swift-protobuf", exact: "1.39.0")),
     ("Yams", .package(url: "https://github.com/jpsim/Yams", from: "6.2.2")),
 ]
 let needed = Set(

@@ -6,10 +6,11 @@ internal import Synchronization
 final class Endpoint: Sendable {
     let address: String
     let client: TritonClient
-    private let health = Mutex(EndpointHealth())
+    private let health: Mutex<EndpointHealth>
 
-    init(address: String, maximumAnswerBytes: Int) {
+    init(address: String, maximumAnswerBytes: Int, probeFailuresToLeave: Int) {
         self.address = address
+        health = Mutex(EndpointHealth(probeFailuresToLeave: probeFailuresToLeave))
         client = TritonClient(address: address, maximumAnswerBytes: maximumAnswerBytes)
     }
 
@@ -30,10 +31,10 @@ final class Endpoint: Sendable {
     func probe(_ model: EncoderDescription, timeout: Duration) async -> EndpointHealth.Event {
         do {
             guard try await client.serverReady(timeout: timeout) else {
-                return .probeFailed(reason: "the server is not ready")
+                return .notReady(reason: "the server is not ready")
             }
             guard try await client.modelReady(model, timeout: timeout) else {
-                return .probeFailed(reason: "model \"\(model.tritonModel)\" is not ready there")
+                return .notReady(reason: "model \"\(model.tritonModel)\" is not ready there")
             }
             if !isReady {
                 let metadata = try await client.modelMetadata(model, timeout: timeout)

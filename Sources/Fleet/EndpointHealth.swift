@@ -4,8 +4,9 @@
 ///
 ///     unknown  --probe succeeded-->  ready
 ///     unknown  --probe failed----->  unready(reason)
+///     any      --says not ready--->  unready(reason)
 ///     any      --mismatch--------->  incompatible(reason)
-///     ready    --probe failed----->  unready(reason)
+///     ready    --probe failed, so many times in a row--> unready(reason)
 ///     ready    --request failed--->  unready(reason)     (only failures of the endpoint's own)
 ///     unready  --probe succeeded-->  ready
 ///     incompatible --probe succeeded--> ready            (the model was replaced)
@@ -20,7 +21,10 @@ package struct EndpointHealth: Sendable, Equatable {
 
     package enum Event: Sendable, Equatable {
         case probeSucceeded
+        /// The endpoint did not answer.
         case probeFailed(reason: String)
+        /// The endpoint answered that it, or the model, is not ready.
+        case notReady(reason: String)
         /// The endpoint serves another model than the bundle describes.
         case mismatchFound(reason: String)
         /// A chunk failed there in a way that the next one would as well.
@@ -28,8 +32,15 @@ package struct EndpointHealth: Sendable, Equatable {
     }
 
     package private(set) var state = State.unknown
+    /// Probes of a ready endpoint that have failed since the last that succeeded.
+    private var failedProbes = 0
+    private let probeFailuresToLeave: Int
 
-    package init() {}
+    /// - Parameter probeFailuresToLeave: Probes that must fail in a row before a ready endpoint is
+    ///   left, at least 1: one slow answer is no reason to stop the streams of a busy server.
+    package init(probeFailuresToLeave: Int) {
+        self.probeFailuresToLeave = probeFailuresToLeave
+    }
 
     /// Takes an event in.
     /// - Returns: whether the state changed.
@@ -37,8 +48,12 @@ package struct EndpointHealth: Sendable, Equatable {
         let before = state
         switch (state, event) {
         case (_, .probeSucceeded):
+            failedProbes = 0
             state = .ready
-        case (_, .probeFailed(let reason)):
+        case (.ready, .probeFailed(let reason)):
+            failedProbes += 1
+            if failedProbes >= probeFailuresToLeave { state = .unready(reason: reason) }
+        case (_, .probeFailed(let reason)), (_, .notReady(let reason)):
             state = .unready(reason: reason)
         case (_, .mismatchFound(let reason)):
             state = .incompatible(reason: reason)

@@ -17,6 +17,8 @@ public final class Fleet: Sendable {
         public var probeInterval: Duration = .seconds(1)
         /// How long each question of a probe may take to be answered.
         public var probeTimeout: Duration = .milliseconds(500)
+        /// Probes that must fail in a row before an endpoint is left on their account.
+        public var probeFailuresToLeave = 3
 
         public init() {}
     }
@@ -65,7 +67,11 @@ public final class Fleet: Sendable {
         initialState = CarriedState(zeroFor: model)
         let outputBytes = model.outputs.reduce(0) { $0 + $1.byteCountPerStream }
         endpoints = addresses.map {
-            Endpoint(address: $0, maximumAnswerBytes: outputBytes + Self.answerOverheadBytes)
+            Endpoint(
+                address: $0,
+                maximumAnswerBytes: outputBytes + Self.answerOverheadBytes,
+                probeFailuresToLeave: configuration.probeFailuresToLeave
+            )
         }
     }
 
@@ -214,7 +220,7 @@ public final class Fleet: Sendable {
     private func note(_ event: EndpointHealth.Event, at endpoint: Endpoint) {
         guard endpoint.handle(event) else { return }
         if let complaint = endpoint.complaint {
-            logger.warning("endpoint left", metadata: ["reason": "\(complaint)"])
+            logger.warning("endpoint not used", metadata: ["reason": "\(complaint)"])
         } else {
             logger.info("endpoint ready", metadata: ["address": "\(endpoint.address)"])
         }

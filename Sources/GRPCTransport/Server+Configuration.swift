@@ -14,7 +14,7 @@ extension Server {
         /// What all connections together may hold in buffers. gRPC 1.51 tells a message's length only
         /// when it has taken it in whole, so this is what bounds one that is far over the limit. Near
         /// it, gRPC lets no more in; over it, it cancels streams, not always the guilty one.
-        public var maximumBufferedBytes = 1 << 30
+        public var maximumBufferedBytes = 512 << 20
         /// A silent connection is asked this often whether it still lives,
         public var keepaliveInterval = Duration.seconds(60)
         /// and closed when no answer comes within this time.

@@ -64,6 +64,11 @@ extension Configuration.Server {
         }
         try server.read(.maximumMessageBytes, into: &maximumMessageBytes, in: 1024...1 << 30)
         try server.read(.maximumMetadataBytes, into: &maximumMetadataBytes, in: 1024...1 << 20)
+        try server.read(
+            .maximumBufferedBytes,
+            into: &maximumBufferedBytes,
+            in: 1 << 20...1 << 40
+        )
         try server.read(.maximumStreams, into: &maximumStreams, in: 1...1_000_000)
         try server.read(.keepaliveTime, into: &keepaliveTime, in: .seconds(1) ... .day)
         try server.read(
@@ -92,6 +97,7 @@ extension Configuration.Limits {
         try limits.read(.idleTimeout, into: &idleTimeout, in: spans)
         try limits.read(.maximumStreamDuration, into: &maximumStreamDuration, in: spans)
         try limits.read(.maximumAudioDuration, into: &maximumAudioDuration, in: spans)
+        try limits.read(.lastResultTimeout, into: &lastResultTimeout, in: spans)
         try limits.read(.maximumAlternatives, into: &maximumAlternatives, in: 1...1000)
     }
 }

@@ -17,6 +17,8 @@ public struct Configuration: Sendable, Equatable {
         public var maximumMessageBytes = 4 << 20
         /// Of one call's headers.
         public var maximumMetadataBytes = 16 << 10
+        /// Of all connections together, while messages come in.
+        public var maximumBufferedBytes = 512 << 20
         /// Recognize streams at the same time.
         public var maximumStreams = 1000
         /// A silent connection is asked this often whether it still lives.
@@ -39,9 +41,11 @@ public struct Configuration: Sendable, Equatable {
         /// Between two messages, while the server waits for the next one.
         public var idleTimeout: Duration = .seconds(30)
         /// From the opening of a stream to its end, by the wall clock.
-        public var maximumStreamDuration: Duration = .seconds(4 * 3600)
+        public var maximumStreamDuration: Duration = .seconds(3600)
         /// Of audio in a stream.
-        public var maximumAudioDuration: Duration = .seconds(4 * 3600)
+        public var maximumAudioDuration: Duration = .seconds(1800)
+        /// For a client to take the last results of a stream that another limit has ended.
+        public var lastResultTimeout: Duration = .seconds(10)
         /// Alternatives that a client may ask for.
         public var maximumAlternatives = 30
 

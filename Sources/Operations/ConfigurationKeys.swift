@@ -8,6 +8,7 @@ package enum ServerKey: String, CaseIterable, Sendable {
     case listen
     case maximumMessageBytes = "max_message_bytes"
     case maximumMetadataBytes = "max_metadata_bytes"
+    case maximumBufferedBytes = "max_buffered_bytes"
     case maximumStreams = "max_streams"
     case keepaliveTime = "keepalive_time"
     case keepaliveTimeout = "keepalive_timeout"
@@ -21,6 +22,7 @@ package enum LimitsKey: String, CaseIterable, Sendable {
     case idleTimeout = "idle_timeout"
     case maximumStreamDuration = "max_stream_duration"
     case maximumAudioDuration = "max_audio_duration"
+    case lastResultTimeout = "last_result_timeout"
     case maximumAlternatives = "max_alternatives"
 }
 

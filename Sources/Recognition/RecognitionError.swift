@@ -23,7 +23,6 @@ public struct RecognitionError: Error, Sendable, Equatable, CustomStringConverti
         public static let idleTimeout = Code("IDLE_TIMEOUT")
         public static let maximumDurationExceeded = Code("MAXIMUM_DURATION_EXCEEDED")
         public static let tooManyStreams = Code("TOO_MANY_STREAMS")
-        public static let shuttingDown = Code("SHUTTING_DOWN")
         public static let modelUnavailable = Code("MODEL_UNAVAILABLE")
         public static let modelTooSlow = Code("MODEL_TOO_SLOW")
         public static let modelFailed = Code("MODEL_FAILED")
@@ -43,23 +42,19 @@ public struct RecognitionError: Error, Sendable, Equatable, CustomStringConverti
     public var field: String?
     /// After what time the same stream might succeed; nil when trying again is pointless.
     public var retryDelay: Duration?
-    /// What lies behind it, for the log.
-    public var cause: String?
 
     public init(
         _ code: Code,
         _ message: String,
         origin: Origin = .client,
         field: String? = nil,
-        retryDelay: Duration? = nil,
-        cause: String? = nil
+        retryDelay: Duration? = nil
     ) {
         self.code = code
         self.message = message
         self.origin = origin
         self.field = field
         self.retryDelay = retryDelay
-        self.cause = cause
     }
 
     public var description: String { "\(code): \(message)" }

@@ -63,6 +63,18 @@ public final class RecognitionSession {
         try await recognizeChunks(interimResults: settings.wantsInterimResults, deliver)
     }
 
+    /// Ends a stream that has brought no whole sample.
+    ///
+    /// - Throws: ``RecognitionError`` when what did come is half a sample, or a WAV header that
+    ///   breaks off.
+    public func finishWithoutAudio() throws(RecognitionError) {
+        do {
+            try frontend.finish()
+        } catch {
+            throw RecognitionError(.invalidAudio, error.description)
+        }
+    }
+
     /// Ends the audio and delivers the final result.
     ///
     /// - Throws: ``RecognitionError``, and whatever `deliver` throws. When the audio ended within a
@@ -182,7 +194,7 @@ extension RecognitionError {
         case .backendFailure, .incompatible:
             self.init(.modelFailed, message, origin: .backend)
         case .cancelled:
-            self.init(.cancelled, error.message)
+            self.init(.cancelled, error.message, origin: .proxy)
         }
     }
 }

@@ -1,5 +1,5 @@
 package import Fleet
-package import GRPCTransport
+internal import GRPCTransport
 internal import MessageCoding
 internal import SwiftProtobuf
 internal import Wire
@@ -30,10 +30,12 @@ package final class HealthService: Sendable {
         self.byName = byName
     }
 
-    package var handlers: [String: Server.Handler] {
+    func handlers(_ first: FirstMessage) -> [String: Server.Handler] {
         [
-            "/grpc.health.v1.Health/Check": unaryHandler(check),
-            "/grpc.health.v1.Health/Watch": watch,
+            "/grpc.health.v1.Health/Check": unaryHandler(first, check),
+            "/grpc.health.v1.Health/Watch": { call in
+                try await self.watch(try await first(of: call), on: call)
+            },
         ]
     }
 
@@ -64,14 +66,16 @@ package final class HealthService: Sendable {
             let known = byName.keys.filter { !$0.isEmpty }.sorted().joined(separator: ", ")
             throw RPCError(
                 .notFound,
-                "unknown service or model \"\(request.service)\" (known: \(known))"
+                "unknown service or model \(request.service.quoted) (known: \(known))"
             )
         }
         return .with { $0.status = readiness.isReady ? .serving : .notServing }
     }
 
-    private func watch(_ call: ServerCall) async throws {
-        let request: Grpc_Health_V1_HealthCheckRequest = try await onlyMessage(of: call)
+    private func watch(
+        _ request: Grpc_Health_V1_HealthCheckRequest,
+        on call: ServerCall
+    ) async throws {
         if let readiness = byName[request.service] {
             for await isReady in readiness.changes() {
                 try await tell(isReady ? .serving : .notServing, on: call)

@@ -24,7 +24,7 @@ struct ModelDirectory: Sendable {
         guard config.encoding == .linear16 else {
             throw invalid(
                 "encoding",
-                "encoding \(describe(config.encoding)) is not supported; use LINEAR16"
+                "encoding is \(describe(config.encoding)); use LINEAR16"
             )
         }
         let rates = RecognitionSettings.sampleRatesHertz
@@ -41,7 +41,7 @@ struct ModelDirectory: Sendable {
             throw invalid(
                 "language_code",
                 """
-                model "\(model.name)" does not recognise \(config.languageCode); \
+                model "\(model.name)" does not recognise \(config.languageCode.quoted); \
                 it recognises \(model.languages.joined(separator: ", "))
                 """
             )
@@ -71,7 +71,7 @@ struct ModelDirectory: Sendable {
             let known = all.map(\.name).joined(separator: ", ")
             throw RecognitionError(
                 .unknownModel,
-                "unknown model \"\(name)\"; this server has \(known)",
+                "unknown model \(name.quoted); this server has \(known)",
                 field: "config.model"
             )
         }
@@ -84,7 +84,7 @@ struct ModelDirectory: Sendable {
 
     private func describe(_ encoding: Martlet_V1_RecognitionConfig.AudioEncoding) -> String {
         switch encoding {
-        case .encodingUnspecified: "(unspecified)"
+        case .encodingUnspecified: "not set"
         case .linear16: "LINEAR16"
         case .UNRECOGNIZED(let value): "number \(value)"
         }

@@ -10,6 +10,9 @@ extension RecognitionError {
     ///
     /// The one place where errors become statuses.
     var status: RPCError {
+        let message = String(
+            String.UnicodeScalarView(self.message.unicodeScalars.prefix(Self.maximumMessageScalars))
+        )
         var details: [any SwiftProtobuf.Message] = [
             Google_Rpc_ErrorInfo.with {
                 $0.reason = code.description
@@ -41,13 +44,17 @@ extension RecognitionError {
         return RPCError(statusCode, message, details: (try? status.serializedBytes()) ?? [])
     }
 
+    /// The message travels up to three times in the headers that end a call, which gRPC clients
+    /// take up to 8 KiB of.
+    private static let maximumMessageScalars = 1024
+
     private var statusCode: RPCError.Code {
         switch code {
         case .unknownModel: .notFound
         case .firstMessageTimeout, .idleTimeout, .modelTooSlow: .deadlineExceeded
         case .maximumDurationExceeded: .outOfRange
         case .tooManyStreams: .resourceExhausted
-        case .modelUnavailable, .shuttingDown: .unavailable
+        case .modelUnavailable: .unavailable
         case .modelFailed: .internal
         case .cancelled: .cancelled
         default: origin == .client ? .invalidArgument : .internal

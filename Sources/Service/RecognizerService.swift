@@ -26,9 +26,10 @@ final class RecognizerService<C: Clock>: Sendable where C.Duration == Duration {
     }
 
     var handlers: [String: Server.Handler] {
-        [
+        let first = FirstMessage(limits: limits, clock: clock)
+        return [
             "/martlet.v1.Recognizer/Recognize": recognize,
-            "/martlet.v1.Recognizer/ListModels": unaryHandler(listModels),
+            "/martlet.v1.Recognizer/ListModels": unaryHandler(first, listModels),
         ]
     }
 
@@ -40,7 +41,6 @@ final class RecognizerService<C: Clock>: Sendable where C.Duration == Duration {
                 "stream failed",
                 metadata: [
                     "peer": "\(call.peer)", "code": "\(error.code)", "message": "\(error.message)",
-                    "cause": "\(error.cause ?? "-")",
                 ]
             )
             throw error.status
@@ -67,14 +67,7 @@ final class RecognizerService<C: Clock>: Sendable where C.Duration == Duration {
 
     private func serve(_ call: ServerCall) async throws {
         let timer = StreamTimer(limits: limits, clock: clock)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                await timer.run { call.interrupt(with: $0.status) }
-            }
-            // The timer ends with the stream.
-            defer { group.cancelAll() }
-            try await converse(call, timer)
-        }
+        try await timer.guarding(call) { try await self.converse(call, timer) }
     }
 
     private func converse(_ call: ServerCall, _ timer: StreamTimer<C>) async throws {
@@ -96,7 +89,6 @@ final class RecognizerService<C: Clock>: Sendable where C.Duration == Duration {
             try await call.send(try Martlet_V1_RecognizeResponse(result, settings).messageBytes())
         }
         do {
-            timer.waitingForNext()
             while let message = try await nextMessage(of: call, timer) {
                 switch message {
                 case .audio(let bytes):
@@ -111,7 +103,6 @@ final class RecognizerService<C: Clock>: Sendable where C.Duration == Duration {
                     // It has no fields, so that there is nothing to change.
                     break
                 }
-                timer.waitingForNext()
             }
         } catch let error as RecognitionError where error.origin == .client {
             // What was said up to here is not lost by what came after it. Should ending fail as well,
@@ -120,6 +111,8 @@ final class RecognizerService<C: Clock>: Sendable where C.Duration == Duration {
             throw error
         }
         guard session.hasAudio else {
+            // A header that breaks off, or half a sample, is told by its name.
+            try session.finishWithoutAudio()
             throw RecognitionError(
                 .emptyStream,
                 "the stream ended without any audio; send audio after config"
@@ -132,13 +125,7 @@ final class RecognizerService<C: Clock>: Sendable where C.Duration == Duration {
         of call: ServerCall,
         _ timer: StreamTimer<C>
     ) async throws -> RecognizeMessage? {
-        do {
-            let message = try await call.next()
-            timer.messageCame()
-            return try message.map(RecognizeMessage.init)
-        } catch let error as RPCError {
-            throw timer.expiry ?? error as any Error
-        }
+        try await timer.next(of: call).map(RecognizeMessage.init)
     }
 
     private func checkDuration(of session: RecognitionSession) throws(RecognitionError) {

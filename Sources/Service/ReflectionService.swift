@@ -1,5 +1,6 @@
 internal import GRPCTransport
 internal import MessageCoding
+internal import Recognition
 internal import SwiftProtobuf
 package import Wire
 
@@ -16,18 +17,27 @@ package struct ReflectionService: Sendable {
         self.index = index
     }
 
-    var handlers: [String: Server.Handler] {
-        [
+    func handlers<C: Clock>(
+        limits: StreamLimits,
+        clock: C
+    ) -> [String: Server.Handler] where C.Duration == Duration {
+        let serve: Server.Handler = { call in
+            let timer = StreamTimer(limits: limits, clock: clock)
+            do {
+                try await timer.guarding(call) {
+                    while let message = try await timer.next(of: call) {
+                        let request: Grpc_Reflection_V1_ServerReflectionRequest = try parse(message)
+                        try await call.send(try answer(request).messageBytes())
+                    }
+                }
+            } catch let error as RecognitionError {
+                throw error.status
+            }
+        }
+        return [
             "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo": serve,
             "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": serve,
         ]
-    }
-
-    private func serve(_ call: ServerCall) async throws {
-        while let message = try await call.next() {
-            let request: Grpc_Reflection_V1_ServerReflectionRequest = try parse(message)
-            try await call.send(try answer(request).messageBytes())
-        }
     }
 
     package func answer(

@@ -42,6 +42,13 @@ public final class SpeechServer: Sendable {
     ) throws where C.Duration == Duration {
         self.models = ModelDirectory(models)
         let index = try DescriptorIndex.served()
+        if let model = models.first(where: { index.services.contains($0.name) }) {
+            throw RecognitionError(
+                .invalidConfig,
+                "a model cannot be called \"\(model.name)\", the name of a service; rename it",
+                origin: .proxy
+            )
+        }
         health = HealthService(
             models: models.map { ($0.name, $0.fleet.readiness) },
             services: index.services
@@ -53,7 +60,12 @@ public final class SpeechServer: Sendable {
             logger: logger
         )
         var handlers = recognizer.handlers
-        for more in [health.handlers, ReflectionService(index).handlers] {
+        let first = FirstMessage(limits: configuration.limits, clock: clock)
+        let reflection = ReflectionService(index)
+        for more in [
+            health.handlers(first),
+            reflection.handlers(limits: configuration.limits, clock: clock),
+        ] {
             handlers.merge(more) { _, _ in preconditionFailure("a method is served twice") }
         }
         server = try Server(configuration: configuration.transport, methods: handlers)

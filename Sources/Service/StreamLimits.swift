@@ -5,9 +5,11 @@ public struct StreamLimits: Sendable, Equatable {
     /// Between two messages, while the server waits for the next one.
     public var idleTimeout: Duration = .seconds(30)
     /// From the opening of a stream to its end.
-    public var maximumStreamDuration: Duration = .seconds(4 * 3600)
+    public var maximumStreamDuration: Duration = .seconds(3600)
     /// Of audio in a stream.
-    public var maximumAudioDuration: Duration = .seconds(4 * 3600)
+    public var maximumAudioDuration: Duration = .seconds(1800)
+    /// For a client to take the last results of a stream that another limit has ended.
+    public var lastResultTimeout: Duration = .seconds(10)
     /// Streams at the same time.
     public var maximumStreams = 1000
     /// Alternatives that a client may ask for.

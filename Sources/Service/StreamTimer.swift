@@ -76,6 +76,14 @@ package final class StreamTimer<C: Clock>: Sendable where C.Duration == Duration
         }
     }
 
+    /// Sleeps until the client has had its time to take the last results.
+    func sleepForLastResults() async throws {
+        try await clock.sleep(
+            until: clock.now.advanced(by: limits.lastResultTimeout),
+            tolerance: nil
+        )
+    }
+
     /// When to look again at the latest, and what is wrong if the phase is still the same then.
     /// Before that, a wait for the next message may begin at any time, but it cannot end before its
     /// own timeout has passed: looking once per idle timeout finds every expiry.

@@ -109,8 +109,8 @@ public nonisolated struct Martlet_V1_RecognitionConfig: Sendable {
   /// Default: false, only final results.
   public var interimResults: Bool = false
 
-  /// The most alternatives to send with a result, 0 to 30; fewer may come. Default: 0, which
-  /// means one, as does 1.
+  /// The most alternatives to send with a result, 0 to the server's limit (30 unless configured
+  /// otherwise). Fewer may come: greedy search has one. Default: 0, which means one, as does 1.
   public var maxAlternatives: Int32 = 0
 
   /// Whether `words` are sent, with the time at which each starts and ends. Default: false.

@@ -5,6 +5,7 @@ struct Martlet: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "martlet",
         abstract: "Speech recognition over gRPC, in front of Triton Inference Servers.",
+        version: "0.1.0",
         subcommands: [Serve.self, Transcribe.self, Inspect.self]
     )
 }

@@ -52,11 +52,18 @@ struct Serve: AsyncParsableCommand {
 
         let models = try configuration.models.map { try Self.model($0, logger) }
         try await Self.check(models)
-        let server = try SpeechServer(
-            models: models,
-            configuration: .init(configuration),
-            logger: logger
-        )
+        let server: SpeechServer
+        do {
+            server = try SpeechServer(
+                models: models,
+                configuration: .init(configuration),
+                logger: logger
+            )
+        } catch {
+            // Their connections have threads that must not outlive the process's orderly end.
+            for model in models { model.fleet.close() }
+            throw error
+        }
         logger.notice(
             "serving",
             metadata: [
@@ -109,6 +116,7 @@ extension SpeechServer.Configuration {
         transport.listenAddress = configuration.server.listenAddress
         transport.maximumReceivedMessageBytes = configuration.server.maximumMessageBytes
         transport.maximumMetadataBytes = configuration.server.maximumMetadataBytes
+        transport.maximumBufferedBytes = configuration.server.maximumBufferedBytes
         transport.keepaliveInterval = configuration.server.keepaliveTime
         transport.keepaliveTimeout = configuration.server.keepaliveTimeout
         transport.minimumPingInterval = configuration.server.minimumPingInterval
@@ -116,6 +124,7 @@ extension SpeechServer.Configuration {
         limits.idleTimeout = configuration.limits.idleTimeout
         limits.maximumStreamDuration = configuration.limits.maximumStreamDuration
         limits.maximumAudioDuration = configuration.limits.maximumAudioDuration
+        limits.lastResultTimeout = configuration.limits.lastResultTimeout
         limits.maximumAlternatives = configuration.limits.maximumAlternatives
         limits.maximumStreams = configuration.server.maximumStreams
     }
@@ -137,13 +146,14 @@ private struct TerminationSignals {
     init() {
         let (stream, continuation) = AsyncStream.makeStream(of: String.self)
         signals = stream
-        sources = [(SIGTERM, "SIGTERM"), (SIGINT, "SIGINT")].map { number, name in
+        let numbers = [SIGTERM, SIGINT]
+        sources = numbers.map { number in
             // The default action would end the process before the source hears of it.
             Foundation.signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
             source.setEventHandler {
-                continuation.yield(name)
-                Foundation.signal(number, SIG_DFL)
+                continuation.yield(number == SIGTERM ? "SIGTERM" : "SIGINT")
+                for number in numbers { Foundation.signal(number, SIG_DFL) }
             }
             source.resume()
             return source

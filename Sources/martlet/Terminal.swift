@@ -18,6 +18,6 @@ struct Terminal {
 
     /// The end of the text, as much as fits in a line: what is being said is what is looked at.
     func fitted(_ text: String) -> String {
-        text.count < columns ? text : "…" + text.suffix(columns - 2)
+        text.count < columns ? text : "…" + text.suffix(max(0, columns - 2))
     }
 }

@@ -83,7 +83,7 @@ struct Misuse: Sendable, CustomTestStringConvertible {
             testDescription: "a foreign language",
             steps: [.config { $0.languageCode = "de-DE" }],
             code: .invalidArgument,
-            message: "does not recognise de-DE",
+            message: "does not recognise \"de-DE\"",
             reason: "INVALID_CONFIG"
         ),
         Misuse(

@@ -23,6 +23,28 @@ internal import Testing
         #expect(machine.health.reason == nil)
     }
 
+    @Test func isNotLeftForOneSlowAnswer() {
+        let machine = Machine()
+        _ = machine.handle(.probeSucceeded)
+        for _ in 0..<2 {
+            #expect(!machine.handle(.probeFailed(reason: "slow")))
+            #expect(!machine.handle(.probeFailed(reason: "slow")))
+            #expect(machine.health.isReady)
+            #expect(!machine.handle(.probeSucceeded))
+        }
+        #expect(!machine.handle(.probeFailed(reason: "slow")))
+        #expect(!machine.handle(.probeFailed(reason: "slow")))
+        #expect(machine.handle(.probeFailed(reason: "gone")))
+        #expect(machine.health.reason == "gone")
+    }
+
+    @Test func isLeftAtOnceWhenItSaysThatItIsNotReady() {
+        let machine = Machine()
+        _ = machine.handle(.probeSucceeded)
+        #expect(machine.handle(.notReady(reason: "draining")))
+        #expect(machine.health.reason == "draining")
+    }
+
     @Test func staysAwayFromAModelThatDoesNotFit() {
         let machine = Machine()
         #expect(machine.handle(.mismatchFound(reason: "input \"x\" is missing")))
@@ -35,7 +57,7 @@ internal import Testing
 
 /// The machine where an expectation can drive it.
 private final class Machine {
-    var health = EndpointHealth()
+    var health = EndpointHealth(probeFailuresToLeave: 3)
 
     func handle(_ event: EndpointHealth.Event) -> Bool { health.handle(event) }
 }

@@ -47,11 +47,23 @@ internal import Wire
     }
 
     @Test func aProbeThatIsNotAnsweredEnds() async throws {
-        try await FleetStage.with(1, { $0.probeTimeout = .milliseconds(200) }) { stage in
+        try await FleetStage.with(
+            1,
+            {
+                $0.probeTimeout = .milliseconds(200)
+                $0.probeFailuresToLeave = 1
+            }
+        ) { stage in
+            var changes = stage.fleet.readiness.changes().makeAsyncIterator()
+            #expect(await changes.next() == true)
             stage.double.change { $0.answersProbes = false }
-            try await stage.fleet.check()
-            #expect(!stage.fleet.readiness.isReady)
+            let watching = Task { await stage.fleet.watch() }
+            await stage.clock.sleeperArrived()
+            stage.clock.advance(by: stage.fleet.configuration.probeInterval)
+            #expect(await changes.next() == false)
             #expect(stage.fleet.complaints.contains("DEADLINE_EXCEEDED"))
+            watching.cancel()
+            await watching.value
         }
     }
 

@@ -63,6 +63,7 @@ private let least = "models: [ { name: m, bundle: b, endpoints: [\"h:1\"] } ]\n"
               listen: "[::1]:0"
               max_message_bytes: 2048
               max_metadata_bytes: 4096
+              max_buffered_bytes: 2097152
               max_streams: 7
               keepalive_time: 1m
               keepalive_timeout: 3
@@ -74,6 +75,7 @@ private let least = "models: [ { name: m, bundle: b, endpoints: [\"h:1\"] } ]\n"
               idle_timeout: 2s
               max_stream_duration: 3m
               max_audio_duration: 1.5h
+              last_result_timeout: 4s
               max_alternatives: 4
             models:
               - name: first
@@ -87,6 +89,7 @@ private let least = "models: [ { name: m, bundle: b, endpoints: [\"h:1\"] } ]\n"
         #expect(configuration.server.listenAddress == "[::1]:0")
         #expect(configuration.server.maximumMessageBytes == 2048)
         #expect(configuration.server.maximumMetadataBytes == 4096)
+        #expect(configuration.server.maximumBufferedBytes == 2_097_152)
         #expect(configuration.server.maximumStreams == 7)
         #expect(configuration.server.keepaliveTime == .seconds(60))
         #expect(configuration.server.keepaliveTimeout == .seconds(3))
@@ -97,6 +100,7 @@ private let least = "models: [ { name: m, bundle: b, endpoints: [\"h:1\"] } ]\n"
         #expect(configuration.limits.idleTimeout == .seconds(2))
         #expect(configuration.limits.maximumStreamDuration == .seconds(180))
         #expect(configuration.limits.maximumAudioDuration == .seconds(5400))
+        #expect(configuration.limits.lastResultTimeout == .seconds(4))
         #expect(configuration.limits.maximumAlternatives == 4)
         let first = try #require(configuration.models.first)
         #expect(first.bundleDirectory == "/elsewhere/b")
@@ -230,8 +234,8 @@ private let least = "models: [ { name: m, bundle: b, endpoints: [\"h:1\"] } ]\n"
         #expect(
             try failure(least, environment: ["MARTLET_SERVER__LISTN": "x"]) == """
                 environment MARTLET_SERVER__LISTN: server.listn: unknown key; did you mean \
-                "listen"? (known keys: listen, max_message_bytes, max_metadata_bytes, max_streams, \
-                keepalive_time, keepalive_timeout, min_ping_interval, shutdown_grace, log_level)
+                "listen"? (known keys: listen, max_message_bytes, max_metadata_bytes, \
+                max_buffered_bytes, max_streams, keepalive_time, keepalive_timeout, min_ping_interval, shutdown_grace, log_level)
                 """
         )
         #expect(

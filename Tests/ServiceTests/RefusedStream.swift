@@ -131,12 +131,12 @@ struct RefusedStream: Sendable, CustomTestStringConvertible {
         badConfig(
             "no encoding",
             "encoding",
-            "encoding (unspecified) is not supported; use LINEAR16"
+            "encoding is not set; use LINEAR16"
         ) { $0.encoding = .encodingUnspecified },
         badConfig(
             "unknown encoding",
             "encoding",
-            "encoding number 77 is not supported; use LINEAR16"
+            "encoding is number 77; use LINEAR16"
         ) { $0.encoding = .UNRECOGNIZED(77) },
         badConfig(
             "a rate of 0",
@@ -156,7 +156,7 @@ struct RefusedStream: Sendable, CustomTestStringConvertible {
         badConfig(
             "a foreign language",
             "language_code",
-            #"model "tiny" does not recognise de-DE; it recognises en, pt-BR"#
+            #"model "tiny" does not recognise "de-DE"; it recognises en, pt-BR"#
         ) { $0.languageCode = "de-DE" },
         badConfig(
             "too many alternatives",

@@ -16,6 +16,7 @@ internal import Wire
         try await ServerStage.with {
             // Only the limit that is meant is within reach, however far the clock has to run.
             $0.limits.maximumStreamDuration = .seconds(1 << 40)
+            $0.limits.lastResultTimeout = .seconds(1 << 40)
             if !refused.messages.isEmpty { $0.limits.firstMessageTimeout = .seconds(1 << 40) }
             refused.limits(&$0.limits)
             $0.transport.maximumReceivedMessageBytes = RefusedStream.maximumMessageBytes

@@ -97,6 +97,50 @@ internal import Wire
         }
     }
 
+    /// No call can be opened and then left alone for ever.
+    @Test(arguments: [
+        "/martlet.v1.Recognizer/ListModels", "/grpc.health.v1.Health/Watch",
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    ])
+    func aCallThatSendsNothingEnds(_ method: String) async throws {
+        try await ServerStage.with { stage in
+            let call = stage.channel.call(
+                method,
+                metadata: [:],
+                timeout: ServerStage.callTimeout
+            )
+            let moving = Task {
+                while !Task.isCancelled {
+                    stage.clock.advance(by: .seconds(1))
+                    await Task.yield()
+                }
+            }
+            await #expect {
+                while try await call.next() != nil {}
+            } throws: { error in
+                let error = error as? RPCError
+                return error?.code == .deadlineExceeded
+                    && error?.message.contains("first_message_timeout") == true
+            }
+            moving.cancel()
+        }
+    }
+
+    /// What a client sent comes back to it, but not so much of it that the status cannot travel.
+    @Test func aLongNameIsNotRepeatedWhole() async throws {
+        try await ServerStage.with { stage in
+            let name = String(repeating: "n", count: 100_000)
+            let call = stage.recognize()
+            try await call.send(try ServerStage.config { $0.model = name })
+            await #expect {
+                while try await call.next() != nil {}
+            } throws: { error in
+                let error = error as? RPCError
+                return error?.code == .notFound && error?.message.count ?? 0 < 200
+            }
+        }
+    }
+
     @Test func aUnaryCallWithoutARequestIsRefused() async throws {
         try await ServerStage.with { stage in
             for (body, part) in [

@@ -111,6 +111,42 @@ internal import Wire
         }
     }
 
+    /// Nor can such a client hold its place for longer than a stream may last.
+    @Test func aClientThatDoesNotReadLosesItsPlaceInTheEnd() async throws {
+        try await ServerStage.with {
+            $0.limits.maximumStreams = 1
+            $0.limits.maximumStreamDuration = .seconds(100)
+            $0.limits.lastResultTimeout = .seconds(10)
+        } _: { stage in
+            let deaf = stage.recognize()
+            let sending = Task {
+                try await deaf.send(try ServerStage.config { $0.interimResults = true })
+                let long = TinyModel.audio(sampleCount: 16_000 * 40, seed: 62)
+                for start in stride(from: 0, to: long.count, by: 3_200) {
+                    try await deaf.send(try ServerStage.audio(long[start..<start + 3_200]))
+                }
+            }
+            await stage.doubles[0].inferences.reached(1)
+            #expect(await refusal(of: stage.recognize()).code == .resourceExhausted)
+            // The server's tasks get to the clock in their own time.
+            let moving = Task {
+                while !Task.isCancelled {
+                    stage.clock.advance(by: .seconds(1))
+                    await Task.yield()
+                }
+            }
+            var error = await refusal(of: stage.recognize())
+            while error.code == .resourceExhausted, !Task.isCancelled {
+                error = await refusal(of: stage.recognize())
+            }
+            // The place is free: the next stream is taken in, and ends for having sent nothing.
+            #expect(error.code == .deadlineExceeded)
+            moving.cancel()
+            deaf.cancel()
+            _ = await sending.result
+        }
+    }
+
     private func refusal(of call: Call) async -> RPCError {
         do {
             while try await call.next() != nil {}
