@@ -78,7 +78,7 @@ package final class Resampler {
         _ receive: (UnsafeBufferPointer<Float>) -> Void
     ) throws(AudioError) {
         try feedBlock(receive)
-        // No input at all, as against none for now, tells the library that the stream has ended.
+        // A missing input, unlike an empty one, tells the library that the stream has ended.
         while try process(nil, receive).produced > 0 {}
     }
 

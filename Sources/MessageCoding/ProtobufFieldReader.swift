@@ -36,8 +36,14 @@ public struct ProtobufFieldReader {
     /// look up slices each time.
     private var window = Window()
 
+    /// A message in more slices than this is joined first. A received message has some for every
+    /// 16 KiB; one that was cut into crumbs would make each step search them all.
+    static let maximumSlicesInPlace = 1024
+
     public init(_ message: MessageBytes) {
-        self.message = message
+        self.message =
+            message.sliceCount > Self.maximumSlicesInPlace
+            ? MessageBytes([UInt8](message)) : message
     }
 
     /// The next field, or nil at the end.
