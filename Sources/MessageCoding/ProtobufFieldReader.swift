@@ -46,6 +46,9 @@ public struct ProtobufFieldReader {
             ? MessageBytes([UInt8](message)) : message
     }
 
+    /// The slices that are read: the message's own, or one.
+    package var sliceCount: Int { message.sliceCount }
+
     /// The next field, or nil at the end.
     /// - Throws: ``ProtobufFieldError`` when the bytes are not a protobuf message.
     public mutating func next() throws(ProtobufFieldError) -> Field? {
