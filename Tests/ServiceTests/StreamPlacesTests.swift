@@ -127,7 +127,8 @@ internal import Wire
                     try await deaf.send(try ServerStage.audio(long[start..<start + 3_200]))
                 }
             }
-            // Until nothing has moved while the server did so much else.
+            // Once it has its place: until nothing has moved while the server did so much else.
+            await stage.doubles[0].inferences.reached(1)
             var before = -1
             while stage.doubles[0].inferences.count != before || before == 0, !Task.isCancelled {
                 before = stage.doubles[0].inferences.count
