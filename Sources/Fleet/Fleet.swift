@@ -183,8 +183,9 @@ public final class Fleet: Sendable {
     private func failure(_ error: RPCError, at endpoint: Endpoint) -> FleetError {
         let message = "\(endpoint.address): \(error.code): \(error.message)"
         switch error.code {
-        case .unavailable, .cancelled:
-            // The latter is how a server that is being stopped ends the calls it still has.
+        case .unavailable, .cancelled, .notFound:
+            // A server that is being stopped unloads its models, answers NOT_FOUND for them, and
+            // ends the calls that it still has as CANCELLED.
             note(.requestFailed(reason: "\(error.code): \(error.message)"), at: endpoint)
             return FleetError(.unavailable, message)
         case .deadlineExceeded:

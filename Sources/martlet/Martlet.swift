@@ -1,6 +1,16 @@
 internal import ArgumentParser
+internal import Foundation
 
 @main
+enum Program {
+    static func main() async {
+        // gRPC writes to standard error what its errors tell as well. Whoever wants to see it sets
+        // the variable, which is gRPC's own.
+        setenv("GRPC_VERBOSITY", "NONE", 0)
+        await Martlet.main()
+    }
+}
+
 struct Martlet: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "martlet",

@@ -84,7 +84,7 @@ struct Transcribe: AsyncParsableCommand {
 
     private func describe(_ error: any Error) -> String {
         guard let error = error as? RPCError else { return "\(error)" }
-        guard error.code == .unavailable, error.details.isEmpty else {
+        guard error.code == .unavailable, error.message.contains("connect") else {
             return "\(error.code): \(error.message)"
         }
         return """

@@ -147,7 +147,7 @@ extension EndToEnd {
             #expect(result.status == 1)
             #expect(result.output == "\(wav): \(recording.reference.text)\n")
             #expect(result.errors.count == 1)
-            #expect(result.errors.first?.hasPrefix("/nowhere.wav: cannot be read") == true)
+            #expect(result.errors.first?.hasPrefix("/nowhere.wav: there is no such file") == true)
         }
 
         @Test func transcribeSaysThatNoServerIsThere() async throws {

@@ -74,6 +74,13 @@ internal import Wire
             leaves: true
         ),
         Fault(
+            testDescription: "model unloaded",
+            answer: .failure(.notFound, "no available versions"),
+            kind: .unavailable,
+            message: "NOT_FOUND: no available versions",
+            leaves: true
+        ),
+        Fault(
             testDescription: "too slow",
             answer: .never,
             kind: .deadlineExceeded,
