@@ -73,7 +73,7 @@ public final class Server: Sendable {
     deinit {
         cgrpc_server_stop(handle.pointer)
         Task { [handle, listener] in
-            await Self.end(handle, listener, ContinuousClock())
+            await Self.end(handle, listener)
             cgrpc_server_release(handle.pointer)
         }
     }
@@ -81,27 +81,20 @@ public final class Server: Sendable {
     /// Refuses new connections and calls at once, lets open calls finish, and ends those that have not
     /// after the grace period: clients see CANCELLED (or UNAVAILABLE, if they were writing when their
     /// connection closed), handlers are cancelled. Returns when every handler has returned. May be
-    /// called more than once; the shortest grace period holds. Time is `clock`'s.
-    public func shutdown(
-        gracePeriod: Duration,
-        clock: any Clock<Duration> = ContinuousClock()
-    ) async {
+    /// called more than once; the shortest grace period holds.
+    public func shutdown(gracePeriod: Duration) async {
         cgrpc_server_stop(handle.pointer)
         let expiry = Task { [handle, listener] in
-            guard (try? await clock.sleep(for: max(gracePeriod, .zero))) != nil else { return }
-            await Self.end(handle, listener, clock)
+            guard (try? await Task.sleep(for: max(gracePeriod, .zero))) != nil else { return }
+            await Self.end(handle, listener)
         }
         await listener.stopped()
         expiry.cancel()
     }
 
-    private static func end(
-        _ handle: Handle,
-        _ listener: Listener,
-        _ clock: any Clock<Duration>
-    ) async {
+    private static func end(_ handle: Handle, _ listener: Listener) async {
         listener.expire()
-        if (try? await clock.sleep(for: linger)) != nil { cgrpc_server_disconnect(handle.pointer) }
+        if (try? await Task.sleep(for: linger)) != nil { cgrpc_server_disconnect(handle.pointer) }
     }
 
     /// What a client may take to read its last messages and status, and to say goodbye, before its
