@@ -85,6 +85,7 @@ public final class Server: Sendable {
     public func shutdown(gracePeriod: Duration) async {
         cgrpc_server_stop(handle.pointer)
         let expiry = Task { [handle, listener] in
+            // Real time, as gRPC's own timers below are: no clock could be moved for both.
             guard (try? await Task.sleep(for: max(gracePeriod, .zero))) != nil else { return }
             await Self.end(handle, listener)
         }
@@ -94,6 +95,7 @@ public final class Server: Sendable {
 
     private static func end(_ handle: Handle, _ listener: Listener) async {
         listener.expire()
+        // Real time: it is what a client's network may take.
         if (try? await Task.sleep(for: linger)) != nil { cgrpc_server_disconnect(handle.pointer) }
     }
 
