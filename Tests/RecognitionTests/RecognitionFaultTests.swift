@@ -86,6 +86,38 @@ internal import Wire
         }
     }
 
+    /// A chunk that fails and is run again leaves no trace in segments and voice activity either.
+    @Test func aFailureMovesNoSegment() async throws {
+        try await SessionStage.with(bundle: .reticent) { stage in
+            let audio = Sounds.speechAndSilence(seed: 25)
+            func change(_ settings: inout RecognitionSettings) {
+                settings.endpointing = SegmentTests.rules
+                settings.wantsVoiceActivityEvents = true
+                settings.skipsSilence = true
+            }
+            let expected = try await stage.events(of: [audio[...]], change)
+            let session = try stage.makeSession(change)
+            var events: [RecognitionEvent] = []
+            var failures = 0
+            for start in stride(from: 0, to: audio.count, by: 20_000) {
+                let end = min(start + 20_000, audio.count)
+                stage.double.answer(.failure(.unavailable, "restarting"))
+                do {
+                    try await session.append(Array(audio[start..<end])) { events.append($0) }
+                } catch let error as RecognitionError where error.code == .modelUnavailable {
+                    failures += 1
+                }
+                stage.double.answer(.right)
+                try await stage.model.fleet.check()
+                // What is there is recognised with the next audio, of which this is none.
+                try await session.append([]) { events.append($0) }
+            }
+            try await session.finish { events.append($0) }
+            #expect(failures > 3)
+            #expect(events == expected)
+        }
+    }
+
     @Test func anEndpointLostMidStreamIsNotNoticed() async throws {
         try await SessionStage.with(2) { stage in
             let audio = TinyModel.audio(sampleCount: 32_000, seed: 21)

@@ -158,13 +158,7 @@ internal import Testing
             let whole = try await all([audio[...]])
             #expect(whole.contains { $0.voiceActivity != nil })
             for longest in [300, 3_000, 50_000] {
-                var pieces: [ArraySlice<UInt8>] = []
-                var start = 0
-                while start < audio.count {
-                    let end = min(start + Int.random(in: 0...longest, using: &random), audio.count)
-                    pieces.append(audio[start..<end])
-                    start = end
-                }
+                let pieces = Sounds.pieces(of: audio, upTo: longest, using: &random)
                 #expect(try await all(pieces) == whole, "seed \(seed), up to \(longest) bytes")
             }
         }

@@ -21,6 +21,22 @@ enum Sounds {
         samples(seconds, seed) { Int16.random(in: -1...1, using: &$0) }
     }
 
+    /// The audio in pieces of at most so many bytes.
+    static func pieces(
+        of audio: [UInt8],
+        upTo longest: Int,
+        using random: inout SplitMix64
+    ) -> [ArraySlice<UInt8>] {
+        var pieces: [ArraySlice<UInt8>] = []
+        var start = 0
+        while start < audio.count {
+            let end = min(start + Int.random(in: 0...longest, using: &random), audio.count)
+            pieces.append(audio[start..<end])
+            start = end
+        }
+        return pieces
+    }
+
     private static func samples(
         _ seconds: Double,
         _ seed: UInt64,
