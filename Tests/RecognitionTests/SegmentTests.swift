@@ -76,7 +76,7 @@ internal import Testing
 
     /// Each final comes where sherpa-onnx's rules, worked out from the unsegmented decode's frames,
     /// end its segment.
-    @Test(arguments: [0, 2])
+    @Test(arguments: [0, 2, 3])
     func finalsComeWhereTheRulesSay(_ index: Int) async throws {
         let rules = Self.rulesAlone[index]
         try await SessionStage.with(bundle: .reticent) { stage in
@@ -91,12 +91,12 @@ internal import Testing
                 let open = frames[committed..<count]
                 let silence = end - max(start, (open.last ?? -1) + 1)
                 let isSilent =
-                    silence > 5 && silence < end - start
+                    index != 3 && silence > 5 && silence < end - start
                     || index == 0 && silence > 11
                 if isSilent {
                     if count > committed { expected.append(.milliseconds(20 * end)) }
                     (start, committed) = (end, count)
-                } else if index == 0, end - start >= 50,
+                } else if index != 2, end - start >= 50,
                     let cut = open.indices.last(where: {
                         transcript.tokens[$0].piece.hasPrefix(" ")
                     }),

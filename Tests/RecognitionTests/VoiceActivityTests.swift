@@ -68,6 +68,26 @@ internal import Testing
         }
     }
 
+    /// Segments and voice activity know nothing of each other: greedy search emits the same tokens
+    /// whether or not they become final on the way.
+    @Test func segmentsLeaveNoTraceInVoiceActivity() async throws {
+        try await SessionStage.with(bundle: .reticent) { stage in
+            for seed in UInt64(1)...3 {
+                let audio = Sounds.speechAndSilence(seed: seed)
+                var found: [[VoiceActivityEvent]] = []
+                for rules in [nil, SegmentTests.rules] {
+                    found.append(
+                        try await stage.events(of: [audio[...]]) {
+                            $0.wantsVoiceActivityEvents = true
+                            $0.endpointing = rules
+                        }.compactMap(\.voiceActivity)
+                    )
+                }
+                #expect(found[0] == found[1])
+            }
+        }
+    }
+
     // MARK: Skipping silence
 
     /// A chunk is frames 4k to 4k + 4. After 1 s of silence, which is 25 chunks, one is skipped if it
@@ -114,6 +134,16 @@ internal import Testing
             }
             #expect(skipping == events)
             #expect(events.count > 4)
+
+            for skips in [false, true] {
+                let session = try stage.makeSession { $0.skipsSilence = skips }
+                var event: RecognitionEvent?
+                let audio = Sounds.silence(seconds: 4) + Sounds.noise(seconds: 1, seed: 5)
+                try await session.append(audio) { _ in }
+                try await session.update(phrases: nil) { event = $0 }
+                #expect((session.skippedChunkCount > 0) == skips)
+                #expect(event == .phrasesChanged(from: .milliseconds(124 * 40)))
+            }
         }
     }
 }
