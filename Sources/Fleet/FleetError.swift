@@ -9,6 +9,8 @@ public struct FleetError: Error, Sendable, Equatable, CustomStringConvertible {
         case backendFailure
         /// An endpoint's answer, or the model it serves, is not what the bundle describes.
         case incompatible
+        /// The fleet has as much to do as it can; a new stream would make those it has suffer.
+        case overloaded
         /// The caller went away.
         case cancelled
     }

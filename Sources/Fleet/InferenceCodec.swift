@@ -56,6 +56,30 @@ package struct InferenceCodec: Sendable {
         )
     }
 
+    /// Floats in an encoder frame.
+    package var frameDimension: Int { model.output.dimensionsWithoutBatch.last ?? 0 }
+
+    /// Bytes of an answer's tensors.
+    package var answerByteCount: Int {
+        model.outputs.reduce(0) { $0 + $1.byteCountPerStream }
+    }
+
+    /// A chunk of zeros, as contents of the features' tensor.
+    package var zeroChunk: MessageBytes {
+        MessageBytes([UInt8](repeating: 0, count: model.features.byteCountPerStream))
+    }
+
+    /// The contents of the features' tensor.
+    /// - Parameter features: `[1, chunk frames, bins]`, row-major.
+    package func contents(ofChunk features: [Float]) -> MessageBytes {
+        let contents = features.withUnsafeBytes { MessageBytes(copying: $0) }
+        precondition(
+            contents.count == model.features.byteCountPerStream,
+            "a chunk has a fixed size"
+        )
+        return contents
+    }
+
     /// A request for one chunk of one stream.
     /// - Parameter contents: each input's elements in the order of ``EncoderDescription/inputs``,
     ///   little-endian, row-major.

@@ -2,21 +2,29 @@ internal import GRPCTransport
 internal import MessageCoding
 internal import ModelBundle
 internal import SwiftProtobuf
+internal import Synchronization
 internal import Wire
 
 /// The calls of the KServe v2 protocol that the fleet makes to one Triton Inference Server.
-struct TritonClient: Sendable {
-    private let channel: Channel
+///
+/// Requests go over several connections in turn: one connection's flow control and one thread's
+/// reading bound what passes through it.
+final class TritonClient: Sendable {
+    private let channels: [Channel]
+    private let turn = Atomic<Int>(0)
 
-    /// - Parameter maximumAnswerBytes: The longest answer to take.
-    init(address: String, maximumAnswerBytes: Int) {
-        var configuration = Channel.Configuration()
-        configuration.maximumReceivedMessageBytes = maximumAnswerBytes
-        channel = Channel(target: address, configuration: configuration)
+    /// - Parameter count: Connections, at least 1.
+    init(address: String, configuration: Channel.Configuration, count: Int) {
+        channels = (0..<count).map { _ in Channel(target: address, configuration: configuration) }
     }
 
     func close() {
-        channel.close()
+        for channel in channels { channel.close() }
+    }
+
+    private var channel: Channel {
+        let turn = turn.wrappingAdd(1, ordering: .relaxed).newValue & Int.max
+        return channels[turn % channels.count]
     }
 
     /// Whether the server has started and its models are loaded.

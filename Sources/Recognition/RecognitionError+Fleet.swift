@@ -20,6 +20,8 @@ extension RecognitionError {
                 origin: .backend,
                 retryDelay: .seconds(1)
             )
+        case .overloaded:
+            self.init(.overloaded, message, origin: .proxy, retryDelay: .seconds(1))
         case .deadlineExceeded:
             self.init(.modelTooSlow, message, origin: .backend, retryDelay: .seconds(1))
         case .backendFailure, .incompatible:

@@ -23,6 +23,7 @@ public struct RecognitionError: Error, Sendable, Equatable, CustomStringConverti
         public static let idleTimeout = Code("IDLE_TIMEOUT")
         public static let maximumDurationExceeded = Code("MAXIMUM_DURATION_EXCEEDED")
         public static let tooManyStreams = Code("TOO_MANY_STREAMS")
+        public static let overloaded = Code("OVERLOADED")
         public static let modelUnavailable = Code("MODEL_UNAVAILABLE")
         public static let modelTooSlow = Code("MODEL_TOO_SLOW")
         public static let modelFailed = Code("MODEL_FAILED")

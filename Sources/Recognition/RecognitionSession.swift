@@ -34,7 +34,7 @@ public final class RecognitionSession {
     /// The next chunk's number.
     private(set) var chunkCount = 0
 
-    private var encoderState: CarriedState
+    private let encoding: any EncoderStream
     /// The features of one chunk, `[chunk frames, bins]`.
     private var chunk: [Float]
     /// What the last result told of the open segment; an array of its own, so that the search's
@@ -68,8 +68,17 @@ public final class RecognitionSession {
         if settings.wantsVoiceActivityEvents || settings.skipsSilence {
             voiceActivity = VoiceActivityTracker(encoder: encoder)
         }
-        encoderState = model.fleet.makeState()
+        do {
+            encoding = try model.fleet.openStream()
+        } catch {
+            throw RecognitionError(error, model: model.name)
+        }
         chunk = [Float](repeating: 0, count: encoder.features.elementCountPerStream)
+    }
+
+    deinit {
+        // However the stream ended: what it holds on a server is given up.
+        encoding.end()
     }
 
     private static func endpointer(
@@ -210,7 +219,7 @@ public final class RecognitionSession {
     private func encode(_ frames: Range<Int>) async throws(RecognitionError) -> EncoderOutput {
         chunk.withUnsafeMutableBufferPointer { frontend.copyFrames(frames, to: $0) }
         do {
-            return try await model.fleet.encode(chunk, state: &encoderState)
+            return try await encoding.encode(chunk)
         } catch {
             throw RecognitionError(error, model: model.name)
         }

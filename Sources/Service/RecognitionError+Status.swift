@@ -53,7 +53,7 @@ extension RecognitionError {
         case .unknownModel: .notFound
         case .firstMessageTimeout, .idleTimeout, .modelTooSlow: .deadlineExceeded
         case .maximumDurationExceeded: .outOfRange
-        case .tooManyStreams: .resourceExhausted
+        case .tooManyStreams, .overloaded: .resourceExhausted
         case .modelUnavailable: .unavailable
         case .modelFailed: .internal
         case .cancelled: .cancelled

@@ -1,0 +1,85 @@
+internal import GRPCTransport
+internal import ModelBundle
+
+/// One Triton Inference Server: its address and the connections to it.
+final class Endpoint: Sendable {
+    let id: EndpointID
+    let address: String
+    let client: TritonClient
+
+    init(
+        id: EndpointID,
+        address: String,
+        transport: Channel.Configuration,
+        channelCount: Int
+    ) {
+        self.id = id
+        self.address = address
+        client = TritonClient(address: address, configuration: transport, count: channelCount)
+    }
+
+    /// Asks the server whether it and the model are ready and, where it is not in use, whether the
+    /// model is the one that the bundle describes and runs a chunk of no stream's.
+    ///
+    /// - Parameters:
+    ///   - timeout: for each question.
+    ///   - chunk: what to run; nil when the questions are enough.
+    /// - Returns: what was found, and how long the chunk took.
+    func probe(
+        _ model: EncoderDescription,
+        timeout: Duration,
+        chunk: ProbeChunk?,
+        now: @Sendable () -> Duration
+    ) async -> (events: [EndpointHealth.Event], latency: Duration?) {
+        do {
+            guard try await client.serverReady(timeout: timeout) else {
+                return ([.unfit(reason: "the server is not ready")], nil)
+            }
+            guard try await client.modelReady(model, timeout: timeout) else {
+                return ([.unfit(reason: "model \"\(model.tritonModel)\" is not ready there")], nil)
+            }
+        } catch {
+            return ([.checkUnanswered(reason: Self.describe(error))], nil)
+        }
+        guard let chunk else { return ([.checkPassed], nil) }
+        do {
+            let metadata = try await client.modelMetadata(model, timeout: timeout)
+            if let mismatch = ModelCheck.mismatch(of: metadata, with: model) {
+                return ([.unfit(reason: Self.misfit(model, mismatch))], nil)
+            }
+            let start = now()
+            let answer = try await client.modelInfer(chunk.request, timeout: chunk.timeout)
+            try chunk.check(answer)
+            return ([.checkPassed, .probePassed], now() - start)
+        } catch {
+            return ([.checkPassed, .probeFailed(reason: Self.describe(error))], nil)
+        }
+    }
+
+    /// What differs between the served model and the bundle's; nil when nothing does, or when the
+    /// endpoint cannot be asked now.
+    func misfit(_ model: EncoderDescription, timeout: Duration) async -> String? {
+        guard let metadata = try? await client.modelMetadata(model, timeout: timeout) else {
+            return nil
+        }
+        return ModelCheck.mismatch(of: metadata, with: model).map { Self.misfit(model, $0) }
+    }
+
+    private static func misfit(_ model: EncoderDescription, _ mismatch: String) -> String {
+        "model \"\(model.tritonModel)\": \(mismatch)"
+    }
+
+    private static func describe(_ error: any Error) -> String {
+        guard let error = error as? RPCError else { return "\(error)" }
+        return "\(error.code): \(error.message)"
+    }
+}
+
+/// A chunk of no stream's, which an endpoint must run before it gets work: ready flags prove
+/// nothing, since a server whose backend has died keeps them.
+struct ProbeChunk: Sendable {
+    let request: MessageBytes
+    let timeout: Duration
+    /// Throws when the answer is not what the model promises.
+    let check: @Sendable (MessageBytes) throws -> Void
+}
