@@ -23,6 +23,7 @@ public final class Fleet: Sendable {
         /// Settings of each connection.
         public var transport = Channel.Configuration()
         package var pool = EndpointPool.Settings()
+        package var admission = AdmissionControl.Settings()
 
         public init() {
             transport.maximumReconnectBackoff = .seconds(1)
@@ -36,7 +37,8 @@ public final class Fleet: Sendable {
 
     public let model: EncoderDescription
     public let configuration: Configuration
-    private let endpoints: EndpointSet
+    let endpoints: EndpointSet
+    let admission: Admission
     private let codec: InferenceCodec
     private let initialState: CarriedState
 
@@ -80,6 +82,7 @@ public final class Fleet: Sendable {
             clock: clock,
             logger: logger
         )
+        admission = Admission(configuration.admission, now: endpoints.now)
     }
 
     /// Room in an answer for what is not tensor contents: names, shapes, parameters.
@@ -115,6 +118,7 @@ public final class Fleet: Sendable {
     ///
     /// - Throws: ``FleetError`` of kind `overloaded` when those that run already would suffer.
     public func openStream() throws(FleetError) -> any EncoderStream {
-        CarriedStream(endpoints, codec, state: initialState)
+        try admission.open()
+        return AdmittedStream(CarriedStream(endpoints, codec, state: initialState), admission)
     }
 }

@@ -37,6 +37,9 @@ extension Configuration.Server {
         try server.read(.listen, into: &listenAddress) { value throws(YAMLError) in
             try value.address(ports: 0...65_535)
         }
+        try server.read(.admin, into: &adminAddress) { value throws(YAMLError) in
+            try value.string(byteCount: 0...255).isEmpty ? nil : value.address(ports: 0...65_535)
+        }
         try server.read(.maximumMessageBytes, into: &maximumMessageBytes, in: 1024...1 << 30)
         try server.read(.maximumMetadataBytes, into: &maximumMetadataBytes, in: 1024...1 << 20)
         try server.read(
@@ -108,12 +111,6 @@ extension Configuration.Model {
         if let value = model.optional(.languageModels) {
             languageModels = try value.languageModels(resolve: resolve)
         }
-        try model.read(.inferTimeout, into: &inferTimeout, in: .milliseconds(1) ... .seconds(600))
-        if let value = model.optional(.health) {
-            let health = try value.mapping(HealthKey.self)
-            let spans = Duration.milliseconds(10) ... .seconds(600)
-            try health.read(.interval, into: &healthInterval, in: spans)
-            try health.read(.timeout, into: &healthTimeout, in: spans)
-        }
+        fleet = try Configuration.Fleet(model)
     }
 }

@@ -13,6 +13,8 @@ public struct Configuration: Sendable, Equatable {
     public struct Server: Sendable, Equatable {
         /// `host:port`; port 0 takes any free one.
         public var listenAddress = "127.0.0.1:50051"
+        /// `host:port` for operators; port 0 takes any free one; nil: none.
+        public var adminAddress: String? = "127.0.0.1:50052"
         /// A longer message ends its call.
         public var maximumMessageBytes = 4 << 20
         /// Of one call's headers.
@@ -20,7 +22,7 @@ public struct Configuration: Sendable, Equatable {
         /// Of all connections together, while messages come in.
         public var maximumBufferedBytes = 512 << 20
         /// Recognize streams at the same time.
-        public var maximumStreams = 1000
+        public var maximumStreams = 20_000
         /// A silent connection is asked this often whether it still lives.
         public var keepaliveTime: Duration = .seconds(60)
         /// A connection that does not answer within this time is closed.
@@ -68,12 +70,8 @@ public struct Configuration: Sendable, Equatable {
         public var outputCase = OutputCase.asIs
         /// Those that requests may choose, with distinct names.
         public var languageModels: [LanguageModel] = []
-        /// How long an endpoint may take to run one chunk.
-        public var inferTimeout: Duration = .seconds(2)
-        /// Time between two probes of an endpoint.
-        public var healthInterval: Duration = .seconds(1)
-        /// How long each question of a probe may take to be answered.
-        public var healthTimeout: Duration = .milliseconds(500)
+        /// How the endpoints are used, and when they are left.
+        public var fleet = Fleet()
 
         public init(name: String, bundleDirectory: String, endpoints: [String]) {
             self.name = name

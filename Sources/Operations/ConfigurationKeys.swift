@@ -5,7 +5,7 @@ package enum ConfigurationKey: String, CaseIterable, Sendable {
 }
 
 package enum ServerKey: String, CaseIterable, Sendable {
-    case listen
+    case listen, admin
     case maximumMessageBytes = "max_message_bytes"
     case maximumMetadataBytes = "max_metadata_bytes"
     case maximumBufferedBytes = "max_buffered_bytes"
@@ -32,8 +32,33 @@ package enum ModelKey: String, CaseIterable, Sendable {
     case name, bundle, endpoints
     case outputCase = "output_case"
     case languageModels = "language_models"
+    case statePolicy = "state_policy"
+    case connections
     case inferTimeout = "infer_timeout"
-    case health
+    case patience, balancing
+    case slowStart = "slow_start"
+    case batching, hedging, snapshots, health, retries, admission
+}
+
+package enum BatchingKey: String, CaseIterable, Sendable {
+    case maximumBatch = "max_batch"
+    case maximumWait = "max_wait"
+    case maximumOutstanding = "max_outstanding"
+}
+
+package enum SnapshotsKey: String, CaseIterable, Sendable {
+    case interval
+    case maximumBytes = "max_bytes"
+}
+
+package enum RetriesKey: String, CaseIterable, Sendable {
+    case share
+    case minimumPerSecond = "min_per_second"
+}
+
+package enum AdmissionKey: String, CaseIterable, Sendable {
+    case headroom
+    case maximumStreams = "max_streams"
 }
 
 package enum LanguageModelKey: String, CaseIterable, Sendable {
@@ -51,4 +76,9 @@ package enum LanguageModelSourceKey: String, CaseIterable, Sendable {
 
 package enum HealthKey: String, CaseIterable, Sendable {
     case interval, timeout
+    case unansweredChecks = "unanswered_checks"
+    case failuresToEject = "failures_to_eject"
+    case minimumEjection = "min_ejection"
+    case maximumEjection = "max_ejection"
+    case maximumEjectedShare = "max_ejected_share"
 }

@@ -14,19 +14,32 @@ package struct DescriptorIndex: Sendable {
     /// Full names of the services, sorted.
     private(set) var services: [String] = []
 
-    /// The descriptors of everything that this server serves.
+    /// The descriptors of everything that is served to clients.
     package static func served() throws -> DescriptorIndex {
-        try DescriptorIndex(descriptorSetBase64: servedDescriptorSetBase64)
+        try DescriptorIndex(
+            descriptorSetBase64: servedDescriptorSetBase64,
+            without: ["martlet/v1/admin.proto"]
+        )
     }
 
-    /// - Parameter descriptorSetBase64: A serialised `FileDescriptorSet`, in base64.
+    /// The descriptors of everything that is served to operators.
+    static func servedToOperators() throws -> DescriptorIndex {
+        try DescriptorIndex(
+            descriptorSetBase64: servedDescriptorSetBase64,
+            without: ["martlet/v1/recognizer.proto"]
+        )
+    }
+
+    /// - Parameters:
+    ///   - descriptorSetBase64: A serialised `FileDescriptorSet`, in base64.
+    ///   - excluded: names of files in it that are not served.
     /// - Throws: when the set cannot be read, which only a broken build can bring about.
-    package init(descriptorSetBase64: String) throws {
+    package init(descriptorSetBase64: String, without excluded: Set<String> = []) throws {
         guard let data = Data(base64Encoded: descriptorSetBase64) else {
             throw CocoaError(.coderReadCorrupt)
         }
         let set = try Google_Protobuf_FileDescriptorSet(serializedBytes: data)
-        for file in set.file {
+        for file in set.file where !excluded.contains(file.name) {
             files[file.name] = File(
                 serialized: try file.serializedData(),
                 dependencies: file.dependency

@@ -11,7 +11,7 @@ public struct StreamLimits: Sendable, Equatable {
     /// For a client to take the last results of a stream that another limit has ended.
     public var lastResultTimeout: Duration = .seconds(10)
     /// Streams at the same time.
-    public var maximumStreams = 1000
+    public var maximumStreams = 20_000
     /// Alternatives that a client may ask for.
     public var maximumAlternatives = 30
     /// Hypotheses that a client may have a beam keep.

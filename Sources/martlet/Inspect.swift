@@ -3,6 +3,15 @@ internal import ModelBundle
 
 struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
+        abstract: "Look into a model bundle, or at the inference servers of a running Martlet.",
+        subcommands: [InspectBundle.self, InspectFleet.self],
+        defaultSubcommand: InspectBundle.self
+    )
+}
+
+struct InspectBundle: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bundle",
         abstract: "Check a model bundle and describe it.",
         discussion: """
             Loads the whole bundle as the server would, so a bundle that passes here will be \

@@ -32,6 +32,11 @@ struct Serve: AsyncParsableCommand {
     var listen: String?
 
     @Option(
+        help: ArgumentHelp("Where to serve operators; sets server.admin.", valueName: "host:port")
+    )
+    var admin: String?
+
+    @Option(
         name: .customLong("set"),
         help: ArgumentHelp(
             "Override a setting, as in server.log_level=debug. May be repeated.",
@@ -47,6 +52,11 @@ struct Serve: AsyncParsableCommand {
                 ConfigurationOverride(keys: ["server", "listen"], value: listen, flag: "--listen")
             )
         }
+        if let admin {
+            overrides.append(
+                ConfigurationOverride(keys: ["server", "admin"], value: admin, flag: "--admin")
+            )
+        }
         let configuration = try Configuration.load(file: config, overrides: overrides)
         LoggingSystem.bootstrapStandardError(level: configuration.server.logLevel)
         let logger = Logger(label: "martlet")
@@ -54,7 +64,13 @@ struct Serve: AsyncParsableCommand {
         let models = try configuration.models.map { try Self.model($0, logger) }
         try await Self.check(models)
         let server: SpeechServer
+        var operators: AdminServer?
         do {
+            operators = try configuration.server.adminAddress.map { address in
+                var transport = Server.Configuration()
+                transport.listenAddress = address
+                return try AdminServer(models: models, transport: transport)
+            }
             server = try SpeechServer(
                 models: models,
                 configuration: .init(configuration),
@@ -63,15 +79,23 @@ struct Serve: AsyncParsableCommand {
         } catch {
             // Their connections have threads that must not outlive the process's orderly end.
             for model in models { model.fleet.close() }
+            await operators?.shutdown()
             throw error
         }
         logger.notice(
             "serving",
             metadata: [
-                "address": "\(configuration.server.address(withPort: server.port))",
+                "address": "\(configuration.server.listenAddress.withPort(server.port))",
                 "models": "\(models.map(\.name).joined(separator: ","))",
             ]
         )
+
+        if let operators, let address = configuration.server.adminAddress {
+            logger.notice(
+                "open to operators",
+                metadata: ["address": "\(address.withPort(operators.port))"]
+            )
+        }
 
         let signals = TerminationSignals()
         let watching = Task { await server.run() }
@@ -79,6 +103,7 @@ struct Serve: AsyncParsableCommand {
         logger.notice("shutting down", metadata: ["signal": "\(signal)"])
         await server.shutdown(gracePeriod: configuration.server.shutdownGrace)
         watching.cancel()
+        await operators?.shutdown()
         logger.notice("stopped")
     }
 
@@ -86,10 +111,6 @@ struct Serve: AsyncParsableCommand {
         _ settings: Configuration.Model,
         _ logger: Logger
     ) throws -> SpeechModel {
-        var fleet = Fleet.Configuration()
-        fleet.inferTimeout = settings.inferTimeout
-        fleet.probeInterval = settings.healthInterval
-        fleet.probeTimeout = settings.healthTimeout
         let bundle = try ModelBundle.load(directory: settings.bundleDirectory)
         return try SpeechModel(
             name: settings.name,
@@ -99,7 +120,7 @@ struct Serve: AsyncParsableCommand {
                 try ServedLanguageModel($0, vocabulary: bundle.vocabulary)
             },
             outputCase: OutputCase(settings.outputCase),
-            fleetConfiguration: fleet,
+            fleetConfiguration: Fleet.Configuration(settings.fleet),
             logger: logger
         )
     }
@@ -150,11 +171,11 @@ extension OutputCase {
     }
 }
 
-extension Operations.Configuration.Server {
+extension String {
     /// The address with the port that was opened, which differs where port 0 was asked for.
-    fileprivate func address(withPort port: Int) -> String {
-        guard let colon = listenAddress.lastIndex(of: ":") else { return listenAddress }
-        return "\(listenAddress[..<colon]):\(port)"
+    fileprivate func withPort(_ port: Int) -> String {
+        guard let colon = lastIndex(of: ":") else { return self }
+        return "\(self[..<colon]):\(port)"
     }
 }
 

@@ -101,7 +101,10 @@ extension EndToEnd {
             )
             let process = try ChildProcess(
                 laboratory.places.martlet,
-                ["serve", "--config", configuration, "--listen", "127.0.0.1:0"]
+                [
+                    "serve", "--config", configuration, "--listen", "127.0.0.1:0", "--admin",
+                    "127.0.0.1:0",
+                ]
             )
             #expect(await process.exitStatus() != 0)
             #expect(process.lines.count == 1, "\(process.lines)")

@@ -51,7 +51,7 @@ final class Martlet: Sendable {
         )
         process = try ChildProcess(
             places.martlet,
-            ["serve", "--config", file, "--listen", "127.0.0.1:0"]
+            ["serve", "--config", file, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
         )
         let line = try await process.line { $0.contains(" serving ") }
         let field = try #require(

@@ -31,7 +31,7 @@ extension EndToEnd {
             )
             let process = try ChildProcess(
                 laboratory.places.martlet,
-                ["serve", "--config", file, "--listen", "127.0.0.1:0"]
+                ["serve", "--config", file, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
             )
             let status = await process.exitStatus()
             #expect(status != 0)

@@ -61,6 +61,7 @@ private let least = "models: [ { name: m, bundle: b, endpoints: [\"h:1\"] } ]\n"
             """
             server:
               listen: "[::1]:0"
+              admin: 0.0.0.0:7
               max_message_bytes: 2048
               max_metadata_bytes: 4096
               max_buffered_bytes: 2097152
@@ -83,8 +84,25 @@ private let least = "models: [ { name: m, bundle: b, endpoints: [\"h:1\"] } ]\n"
               - name: first
                 bundle: /elsewhere/b
                 endpoints: ["10.0.0.7:8001", "triton-0.example.org:8001", "[2001:db8::1]:9"]
+                state_policy: resident
+                connections: 3
                 infer_timeout: 250ms
-                health: { interval: 2s, timeout: 100ms }
+                patience: 20s
+                balancing: round_robin
+                slow_start: 1s
+                hedging: true
+                batching: { max_batch: 8, max_wait: 1ms, max_outstanding: 3 }
+                snapshots: { interval: 5, max_bytes: 1048576 }
+                health:
+                  interval: 2s
+                  timeout: 100ms
+                  unanswered_checks: 2
+                  failures_to_eject: 4
+                  min_ejection: 3s
+                  max_ejection: 4s
+                  max_ejected_share: 0.25
+                retries: { share: 0.5, min_per_second: 7 }
+                admission: { headroom: 60ms, max_streams: 12 }
                 output_case: lower
                 language_models:
                   - { name: small, file: lm.arpa, unit: token }
@@ -100,6 +118,7 @@ private let least = "models: [ { name: m, bundle: b, endpoints: [\"h:1\"] } ]\n"
             """
         ).get()
         #expect(configuration.server.listenAddress == "[::1]:0")
+        #expect(configuration.server.adminAddress == "0.0.0.0:7")
         #expect(configuration.server.maximumMessageBytes == 2048)
         #expect(configuration.server.maximumMetadataBytes == 4096)
         #expect(configuration.server.maximumBufferedBytes == 2_097_152)
@@ -120,9 +139,31 @@ private let least = "models: [ { name: m, bundle: b, endpoints: [\"h:1\"] } ]\n"
         let first = try #require(configuration.models.first)
         #expect(first.bundleDirectory == "/elsewhere/b")
         #expect(first.endpoints.count == 3)
-        #expect(first.inferTimeout == .milliseconds(250))
-        #expect(first.healthInterval == .seconds(2))
-        #expect(first.healthTimeout == .milliseconds(100))
+        var fleet = Configuration.Fleet()
+        fleet.statePolicy = .resident
+        fleet.connections = 3
+        fleet.inferTimeout = .milliseconds(250)
+        fleet.patience = .seconds(20)
+        fleet.balancing = .roundRobin
+        fleet.slowStart = .seconds(1)
+        fleet.hedging = true
+        fleet.batching.maximumBatch = 8
+        fleet.batching.maximumWait = .milliseconds(1)
+        fleet.batching.maximumOutstanding = 3
+        fleet.snapshots.interval = 5
+        fleet.snapshots.maximumBytes = 1 << 20
+        fleet.health.interval = .seconds(2)
+        fleet.health.timeout = .milliseconds(100)
+        fleet.health.unansweredChecks = 2
+        fleet.health.failuresToEject = 4
+        fleet.health.minimumEjection = .seconds(3)
+        fleet.health.maximumEjection = .seconds(4)
+        fleet.health.maximumEjectedShare = 0.25
+        fleet.retries.share = 0.5
+        fleet.retries.minimumPerSecond = 7
+        fleet.admission.headroom = .milliseconds(60)
+        fleet.admission.maximumStreams = 12
+        #expect(first.fleet == fleet)
         #expect(first.outputCase == .lower)
         var small = Configuration.LanguageModel(name: "small", file: "")
         small.file = first.languageModels[0].file
@@ -180,7 +221,9 @@ private let least = "models: [ { name: m, bundle: b, endpoints: [\"h:1\"] } ]\n"
         (
             "models: [ { name: m, bundle: b, endpoint: [] } ]",
             "martlet.yaml:1:33: models[0].endpoint: unknown key; did you mean \"endpoints\"? (known"
-                + " keys: name, bundle, endpoints, output_case, language_models, infer_timeout, health)"
+                + " keys: name, bundle, endpoints, output_case, language_models, state_policy,"
+                + " connections, infer_timeout, patience, balancing, slow_start, batching, hedging,"
+                + " snapshots, health, retries, admission)"
         ),
         (
             "models: [ { name: m, bundle: b } ]",
