@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -47,7 +48,7 @@ class ExportTests(unittest.TestCase):
             if path.is_file()
         }
 
-    def test_writes_a_bundle_and_a_triton_model(self) -> None:
+    def test_writes_a_bundle_and_the_triton_models(self) -> None:
         result = self.export("--language", "en", "--language", "no")
         self.assertEqual(result.returncode, 0, result.stderr)
         name = "Synthetic-model"
@@ -61,6 +62,9 @@ class ExportTests(unittest.TestCase):
                 f"triton/{name}-encoder/1/encoder.onnx",
                 f"triton/{name}-encoder/1/model.py",
                 f"triton/{name}-encoder/config.pbtxt",
+                f"triton/{name}-encoder-resident/1/encoder.onnx",
+                f"triton/{name}-encoder-resident/1/model.py",
+                f"triton/{name}-encoder-resident/config.pbtxt",
             ],
         )
         model = yaml.safe_load((self.out / "bundle/model.yaml").read_text())
@@ -93,6 +97,26 @@ class ExportTests(unittest.TestCase):
             },
         )
 
+    def test_both_triton_models_are_one_encoder(self) -> None:
+        self.assertEqual(self.export("--name", "m").returncode, 0)
+        graph = self.digests()["triton/m-encoder/1/encoder.onnx"]
+        self.assertEqual(self.digests()["triton/m-encoder-resident/1/encoder.onnx"], graph)
+        model = yaml.safe_load((self.out / "bundle/model.yaml").read_text())["encoder"]
+        self.assertEqual(model["triton_model"], "m-encoder")
+        self.assertEqual(model["resident"], {"triton_model": "m-encoder-resident"})
+        self.assertEqual(model["state_policy"], "carried")
+        self.assertEqual(model["weights"], f"sha256:{graph}")
+        line = f'parameters {{ key: "weights" value: {{ string_value: "sha256:{graph}" }} }}'
+        for name in ("m-encoder", "m-encoder-resident"):
+            config = (self.out / "triton" / name / "config.pbtxt").read_text()
+            self.assertIn(f'name: "{name}"', config)
+            self.assertIn(line, config)
+
+    def test_the_state_policy_is_what_was_asked_for(self) -> None:
+        self.assertEqual(self.export("--state-policy", "resident").returncode, 0)
+        model = yaml.safe_load((self.out / "bundle/model.yaml").read_text())
+        self.assertEqual(model["encoder"]["state_policy"], "resident")
+
     def test_calibration_of_confidence(self) -> None:
         result = self.export()
         self.assertIn("confidence: not calibrated", result.stdout)
@@ -121,6 +145,10 @@ class ExportTests(unittest.TestCase):
         self.assertEqual(self.export("--name", "m").returncode, 0)
         before = self.digests()
         self.assert_fails("bundle is there already: --force replaces it", "--name", "m")
+        shutil.rmtree(self.out / "bundle")
+        shutil.rmtree(self.out / "triton/m-encoder")
+        self.assert_fails("m-encoder-resident is there already", "--name", "m")
+        self.assertEqual(self.export("--name", "m", "--force").returncode, 0)
         (self.out / "bundle" / "stale").touch()
         self.assertEqual(self.export("--name", "m", "--force").returncode, 0)
         self.assertEqual(self.digests(), before)
@@ -133,8 +161,9 @@ class ExportTests(unittest.TestCase):
         synthetic.model(self.source, batch=1)
         result = self.export("--name", "m")
         self.assertRegex(result.stderr, "exported for one stream")
-        config = (self.out / "triton/m-encoder/config.pbtxt").read_text()
-        self.assertIn('key: "row_by_row" value: { string_value: "true" }', config)
+        for name in ("m-encoder", "m-encoder-resident"):
+            config = (self.out / "triton" / name / "config.pbtxt").read_text()
+            self.assertIn('key: "row_by_row" value: { string_value: "true" }', config)
 
     def test_errors_are_one_line_and_leave_nothing(self) -> None:
         synthetic.encoder(self.source / "encoder-epoch-10.onnx")

@@ -2,62 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
-import sys
 import tempfile
-import types
 import unittest
 from pathlib import Path
 
 import numpy as np
 from transducer import encoder, triton
 
-from . import synthetic
-
-
-class Tensor:
-    """As pb_utils.Tensor."""
-
-    def __init__(self, name: str, values: np.ndarray) -> None:
-        self.name, self.values = name, values
-
-    def as_numpy(self) -> np.ndarray:
-        return self.values
-
-
-class Request:
-    """As pb_utils.InferenceRequest."""
-
-    def __init__(self, tensors: dict[str, np.ndarray], outputs: list[str]) -> None:
-        self.tensors, self.outputs = tensors, outputs
-
-    def requested_output_names(self) -> list[str]:
-        return self.outputs
-
-
-class Response:
-    """As pb_utils.InferenceResponse."""
-
-    def __init__(self, tensors: list[Tensor], error: str | None = None) -> None:
-        # The server copies the tensors when the model returns.
-        self.tensors = {tensor.name: tensor.values.copy() for tensor in tensors}
-        self.error = error
-
-
-def backend_module() -> types.ModuleType:
-    """Return what the server gives models to import."""
-    module = types.ModuleType("triton_python_backend_utils")
-    module.Tensor, module.InferenceResponse, module.TritonError = Tensor, Response, str
-
-    def get_input_tensor_by_name(request: Request, name: str) -> Tensor | None:
-        values = request.tensors.get(name)
-        return None if values is None else Tensor(name, values)
-
-    module.get_input_tensor_by_name = get_input_tensor_by_name
-    module.triton_string_to_numpy = {"TYPE_FP32": np.float32, "TYPE_INT64": np.int64}.get
-    return module
-
+from . import synthetic, triton_backend
+from .triton_backend import Request
 
 ALL = ["encoder_out", "new_state", "new_state_int64"]
 
@@ -76,33 +29,9 @@ class TritonModelTests(unittest.TestCase):
         path = self.directory / "encoder.onnx"
         synthetic.encoder(path, **of_encoder)
         found = encoder.describe(path)
-        packed = encoder.packed(found)
-        triton.write(self.directory / "m", "m", found, packed, row_by_row=row_by_row)
-        sys.modules["triton_python_backend_utils"] = backend_module()
-        self.addCleanup(sys.modules.pop, "triton_python_backend_utils", None)
-        spec = importlib.util.spec_from_file_location("model", self.directory / "m/1/model.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        parameters = {"row_by_row": {"string_value": "true"}} if row_by_row else {}
-        config = {
-            "max_batch_size": 64,
-            "parameters": parameters,
-            "input": [
-                {"name": "x", "data_type": "TYPE_FP32", "dims": ["9", "6"]},
-                {"name": "state", "data_type": "TYPE_FP32", "dims": ["28"]},
-                {"name": "state_int64", "data_type": "TYPE_INT64", "dims": ["2"]},
-            ],
-            "output": [{"name": name} for name in ALL],
-        }
-        model = module.TritonPythonModel()
-        model.initialize(
-            {
-                "model_config": json.dumps(config),
-                "model_repository": str(self.directory / "m"),
-                "model_version": "1",
-            }
-        )
-        return model
+        graph = triton.Graph(found, encoder.packed(found).SerializeToString(), row_by_row)
+        triton.write_carried(self.directory / "m", "m", graph)
+        return triton_backend.load(self, self.directory / "m")
 
     def request(self, rows: int, outputs: list[str] = ALL) -> Request:
         """Make a request of random values."""
@@ -136,6 +65,7 @@ class TritonModelTests(unittest.TestCase):
         answers = model.execute([short, good, uneven, lacking])
         self.assertEqual(answers[0].error, "input x has shape [2, 8, 6], expected [2, 9, 6]")
         self.assertIsNone(answers[1].error)
+        self.assertEqual(answers[0].code, triton_backend.TritonError.INVALID_ARG)
         self.assertEqual(answers[2].error, "input state has shape [1, 28], expected [2, 28]")
         self.assertEqual(answers[3].error, "input state_int64 is missing")
         self.assertEqual(model.execute([short])[0].error, answers[0].error)

@@ -7,7 +7,9 @@ Written are
   OUT/bundle/               what Martlet reads: model.yaml, decoder.safetensors, tokens.txt,
                             bpe.model
   OUT/triton/NAME-encoder/  the encoder, in a Triton model repository: config.pbtxt, 1/model.py,
-                            1/encoder.onnx
+                            1/encoder.onnx; streams' states travel with the requests
+  OUT/triton/NAME-encoder-resident/
+                            the same encoder, keeping the states
 
 Shapes, states and chunking come from the ONNX graphs and their metadata. All is checked against the
 original with ONNX Runtime before anything appears in OUT.
@@ -32,7 +34,7 @@ except ModuleNotFoundError as error:
         "pip install -r Tools/requirements.txt"
     )
 
-STATE_POLICIES = ("carried",)
+STATE_POLICIES = ("carried", "resident")
 
 
 def arguments() -> argparse.Namespace:
@@ -53,7 +55,8 @@ def arguments() -> argparse.Namespace:
         "--state-policy",
         choices=STATE_POLICIES,
         default="carried",
-        help="where streams' encoder states live (%(default)s: they travel with each request)",
+        help="where streams' encoder states live unless the server's configuration says otherwise: "
+        "they travel with each request, or stay on Triton (default: %(default)s)",
     )
     for part in ("encoder", "decoder", "joiner"):
         parser.add_argument(
@@ -67,7 +70,7 @@ def arguments() -> argparse.Namespace:
         "this very model, if any)",
     )
     parser.add_argument(
-        "--force", action="store_true", help="replace a bundle and a Triton model of that name"
+        "--force", action="store_true", help="replace a bundle and Triton models of that name"
     )
     return parser.parse_args()
 
@@ -84,7 +87,8 @@ def export(options: argparse.Namespace) -> None:
     description = bundle.Description(name, tuple(options.language or ["en"]), options.state_policy)
     targets = {
         "bundle": options.out / "bundle",
-        "triton": options.out / "triton" / description.triton_model,
+        "carried": options.out / "triton" / description.triton_model,
+        "resident": options.out / "triton" / description.resident_triton_model,
     }
     for target in targets.values():
         if target.exists() and not options.force:
@@ -99,6 +103,11 @@ def export(options: argparse.Namespace) -> None:
     predicted, joined = head.verify(network, network_graph, joiner, joiner_graph)
     packed = encoder.packed(source)
     proof = verification.verify(source, packed)
+    graph = triton.Graph(
+        source,
+        packed.SerializeToString(deterministic=True),
+        row_by_row=not proof.rows_are_independent,
+    )
 
     # Everything is written beside its place and then put there, so that no half of it is ever read.
     options.out.mkdir(parents=True, exist_ok=True)
@@ -109,18 +118,14 @@ def export(options: argparse.Namespace) -> None:
             description,
             files,
             source,
+            graph.weights,
             network,
             joiner,
             vocabulary,
             calibration,
         )
-        triton.write(
-            written["triton"],
-            description.triton_model,
-            source,
-            packed,
-            row_by_row=not proof.rows_are_independent,
-        )
+        triton.write_carried(written["carried"], description.triton_model, graph)
+        triton.write_resident(written["resident"], description.resident_triton_model, graph)
         for part, target in targets.items():
             target.parent.mkdir(parents=True, exist_ok=True)
             if target.exists():

@@ -38,20 +38,29 @@ class Description:
         """The name of the encoder on Triton."""
         return f"{self.name}-encoder"
 
+    @property
+    def resident_triton_model(self) -> str:
+        """The name of the encoder that keeps the states on Triton."""
+        return f"{self.triton_model}-resident"
+
 
 def write(
     directory: Path,
     description: Description,
     files: ModelFiles,
     encoder: Encoder,
+    weights: str,
     network: PredictionNetwork,
     joiner: Joiner,
     vocabulary: Vocabulary,
     confidence: str = "",
 ) -> None:
-    """Write the bundle into an empty directory; `confidence` ends model.yaml."""
+    """Write the bundle into an empty directory.
+
+    `weights` identifies the encoder's graph; `confidence` ends model.yaml.
+    """
     directory.mkdir(parents=True)
-    text = model_yaml(description, encoder, network, vocabulary) + confidence
+    text = model_yaml(description, encoder, weights, network, vocabulary) + confidence
     (directory / "model.yaml").write_text(text, encoding="utf-8")
     tensors = {
         "decoder.embedding.weight": network.embedding,
@@ -71,6 +80,7 @@ def write(
 def model_yaml(
     description: Description,
     encoder: Encoder,
+    weights: str,
     network: PredictionNetwork,
     vocabulary: Vocabulary,
 ) -> str:
@@ -114,9 +124,15 @@ frontend:
 
 # The encoder on Triton. Shapes are with the batch, -1, which is axis 0 of every tensor there.
 encoder:
+  # Takes and gives a stream's states with each chunk.
   triton_model: {_scalar(description.triton_model)}
+  # The same encoder, keeping the states on Triton.
+  resident: {{ triton_model: {_scalar(description.resident_triton_model)} }}
+  # Which of both is used, unless the server's configuration says otherwise: carried or resident.
+  state_policy: {description.state_policy}
   version: ""                     # empty: whichever Triton serves
-  state_policy: {description.state_policy}           # the states travel with each request
+  # Of the graph, as Triton's models say it too: they must be this very encoder.
+  weights: "{weights}"
   chunk_frames: {encoder.chunk_frames}                # feature frames a chunk
   chunk_shift_frames: {encoder.chunk_shift_frames}          # from a chunk's start to the next one's
   output_frames: {encoder.output_frames}                # encoder frames a chunk

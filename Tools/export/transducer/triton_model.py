@@ -61,7 +61,7 @@ class TritonPythonModel:
                 requested = set(request.requested_output_names())
                 accepted.append((index, self._tensors(request), requested))
             except ValueError as error:
-                responses[index] = _failure(str(error))
+                responses[index] = _failure(str(error), pb_utils.TritonError.INVALID_ARG)
         if not accepted:
             return responses
 
@@ -72,7 +72,9 @@ class TritonPythonModel:
             results = self._run([tensors for _, tensors, _ in accepted], names)
         except Exception as error:  # A failing graph must be an answer, not a dead model.
             for index, _, _ in accepted:
-                responses[index] = _failure(f"encoder.onnx failed: {error}")
+                responses[index] = _failure(
+                    f"encoder.onnx failed: {error}", pb_utils.TritonError.INTERNAL
+                )
             return responses
 
         start = 0
@@ -125,5 +127,5 @@ class TritonPythonModel:
         return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
-def _failure(message: str) -> object:
-    return pb_utils.InferenceResponse([], pb_utils.TritonError(message))
+def _failure(message: str, code: int) -> object:
+    return pb_utils.InferenceResponse([], pb_utils.TritonError(message, code))
