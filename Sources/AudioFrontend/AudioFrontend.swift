@@ -33,7 +33,6 @@ public final class AudioFrontend {
     private var state = State.header(WAVHeaderParser())
     // The first half of a sample whose second half has not come.
     private var pendingByte: UInt8?
-    private var block = [Float](repeating: 0, count: AudioFrontend.blockSamples)
     private let resampler: Resampler?
     private(set) var features: FilterbankStream
 
@@ -180,42 +179,59 @@ extension AudioFrontend {
     }
 
     private func decode(_ bytes: UnsafeRawBufferPointer) throws(AudioError) {
+        var failure: AudioError?
+        // On the stack: nothing of it is needed when the samples have been passed on.
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: Self.blockSamples) { block in
+            do throws(AudioError) {
+                try decode(bytes, through: block)
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+    }
+
+    /// - Parameter block: room for `blockSamples` samples.
+    private func decode(
+        _ bytes: UnsafeRawBufferPointer,
+        through block: UnsafeMutableBufferPointer<Float>
+    ) throws(AudioError) {
         var rest = bytes[...]
         if let low = pendingByte, let high = rest.popFirst() {
             pendingByte = nil
-            block[0] = Float(Int16(bitPattern: UInt16(high) << 8 | UInt16(low))) * Self.scale
-            try passBlock(1)
+            block.initializeElement(
+                at: 0,
+                to: Float(Int16(bitPattern: UInt16(high) << 8 | UInt16(low))) * Self.scale
+            )
+            try pass(UnsafeBufferPointer(rebasing: block[..<1]))
         }
         while rest.count >= 2 {
             let count = min(rest.count / 2, Self.blockSamples)
-            fillBlock(UnsafeRawBufferPointer(rebasing: rest.prefix(count * 2)))
+            Self.fill(block, with: UnsafeRawBufferPointer(rebasing: rest.prefix(count * 2)))
             rest = rest.dropFirst(count * 2)
-            try passBlock(count)
+            try pass(UnsafeBufferPointer(rebasing: block[..<count]))
         }
         if let low = rest.first { pendingByte = low }
     }
 
-    private func fillBlock(_ bytes: UnsafeRawBufferPointer) {
+    private static func fill(
+        _ block: UnsafeMutableBufferPointer<Float>,
+        with bytes: UnsafeRawBufferPointer
+    ) {
         // Unchecked loads, or the loop would not be vectorised; the caller's count bounds both.
-        guard let start = bytes.baseAddress else { return }
-        let scale = Self.scale
-        block.withUnsafeMutableBufferPointer { block in
-            for index in 0..<(bytes.count / 2) {
-                let sample = (start + index * 2).loadUnaligned(as: Int16.self)
-                block[index] = Float(Int16(littleEndian: sample)) * scale
-            }
+        guard let start = bytes.baseAddress, let target = block.baseAddress else { return }
+        for index in 0..<(bytes.count / 2) {
+            let sample = (start + index * 2).loadUnaligned(as: Int16.self)
+            (target + index).initialize(to: Float(Int16(littleEndian: sample)) * scale)
         }
     }
 
-    private func passBlock(_ count: Int) throws(AudioError) {
-        receivedSamples += count
-        try block.withUnsafeBufferPointer { block throws(AudioError) in
-            let samples = UnsafeBufferPointer(rebasing: block[..<count])
-            if let resampler {
-                try resampler.append(samples) { features.append($0) }
-            } else {
-                features.append(samples)
-            }
+    private func pass(_ samples: UnsafeBufferPointer<Float>) throws(AudioError) {
+        receivedSamples += samples.count
+        if let resampler {
+            try resampler.append(samples) { features.append($0) }
+        } else {
+            features.append(samples)
         }
     }
 }

@@ -11,19 +11,13 @@ struct FilterbankStream {
     private(set) var frames: FrameBuffer
     /// Samples received, padding included.
     private(set) var sampleCount = 0
-    private var computer: FrameComputer
     // The last samples received; history[0] is the stream's sample `historyStart`.
     private var history: [Float] = []
     private var historyStart = 0
-    // A window that reaches past an edge of the audio.
-    private var mirrored: [Float]
 
     init(configuration: FilterbankConfiguration) {
         self.configuration = configuration
         frames = FrameBuffer(bins: configuration.melBins)
-        computer = FrameComputer(tables: configuration.tables)
-        mirrored = Array(repeating: 0, count: configuration.frameLengthSamples)
-        history.reserveCapacity(configuration.frameLengthSamples + 1 + Self.blockSamples)
     }
 
     mutating func append(_ samples: UnsafeBufferPointer<Float>) {
@@ -71,32 +65,36 @@ struct FilterbankStream {
     }
 
     private mutating func computeFrames(below end: Int) {
-        for frame in frames.end..<max(end, frames.end) {
-            let first = configuration.firstSample(ofFrame: frame)
-            let last = configuration.lastSample(ofFrame: frame)
-            if first < 0 || last >= sampleCount {
-                mirror(from: first)
-                mirrored.withUnsafeBufferPointer { window in
-                    frames.append { computer.compute(window, into: $0) }
-                }
-            } else {
-                history.withUnsafeBufferPointer { history in
-                    let window = history[(first - historyStart)...(last - historyStart)]
-                    frames.append { computer.compute(.init(rebasing: window), into: $0) }
-                }
+        guard end > frames.end else { return }
+        configuration.tables.withComputer { computer in
+            for frame in frames.end..<end { computeFrame(frame, computer) }
+        }
+    }
+
+    private mutating func computeFrame(_ frame: Int, _ computer: FrameComputer) {
+        let first = configuration.firstSample(ofFrame: frame)
+        let last = configuration.lastSample(ofFrame: frame)
+        if first < 0 || last >= sampleCount {
+            mirroredWindow(from: first).withUnsafeBufferPointer { window in
+                frames.append { computer.compute(window, into: $0) }
+            }
+        } else {
+            history.withUnsafeBufferPointer { history in
+                let window = history[(first - historyStart)...(last - historyStart)]
+                frames.append { computer.compute(.init(rebasing: window), into: $0) }
             }
         }
     }
 
-    /// Fills `mirrored`; sample -1 is sample 0, -2 is 1, and likewise at the end, as often as
-    /// audio shorter than a window needs.
-    private mutating func mirror(from first: Int) {
-        for offset in mirrored.indices {
+    /// A window that reaches past an edge of the audio, of which a stream has few. Sample -1 is sample
+    /// 0, -2 is 1, and likewise at the end, as often as audio shorter than a window needs.
+    private func mirroredWindow(from first: Int) -> [Float] {
+        (0..<configuration.frameLengthSamples).map { offset in
             var sample = first + offset
             while sample < 0 || sample >= sampleCount {
                 sample = sample < 0 ? -1 - sample : 2 * sampleCount - 1 - sample
             }
-            mirrored[offset] = history[sample - historyStart]
+            return history[sample - historyStart]
         }
     }
 }

@@ -1,10 +1,11 @@
 private import Glibc
+internal import Synchronization
 
 /// What every frame of a filterbank needs and no frame changes: the window and the mel filters.
 ///
 /// Values are rounded where Kaldi rounds them: the window is computed in double precision and kept
-/// in single, the filters are computed in single precision throughout. Immutable, so that all
-/// streams of a model share one.
+/// in single, the filters are computed in single precision throughout. All streams of a model share
+/// one.
 final class FilterbankTables: Sendable {
     /// One triangular filter: the bins of the power spectrum it sums, and where their weights are.
     struct MelFilter: Sendable {
@@ -20,6 +21,18 @@ final class FilterbankTables: Sendable {
     let filters: [MelFilter]
     let weights: [Float]
     let preemphasis: Float
+    private let computers = Mutex<[IdleComputer]>([])
+
+    /// A computer that nobody uses.
+    ///
+    /// Unchecked because a computer belongs to one thread at a time: it is either in the list, under
+    /// its lock, or with the one who took it out.
+    private struct IdleComputer: @unchecked Sendable {
+        let computer: FrameComputer
+    }
+
+    /// Idle computers that are kept. No more than this compute at the same time for long.
+    private static let maximumIdleComputers = 64
 
     init(
         sampleRateHertz: Float,
@@ -72,6 +85,17 @@ final class FilterbankTables: Sendable {
         }
         self.filters = filters
         self.weights = weights
+    }
+
+    /// Lends a computer for as long as `body` runs.
+    func withComputer(_ body: (FrameComputer) -> Void) {
+        let idle = computers.withLock { $0.popLast() }
+        let computer = idle?.computer ?? FrameComputer(tables: self)
+        body(computer)
+        let returned = IdleComputer(computer: computer)
+        computers.withLock { computers in
+            if computers.count < Self.maximumIdleComputers { computers.append(returned) }
+        }
     }
 
     private static func mel(hertz: Float) -> Float {

@@ -1,12 +1,16 @@
 internal import CKissFFT
 private import Glibc
 
-/// One stream's working space for turning a window of samples into a frame of log-mel energies.
+/// Working space for turning windows of samples into frames of log-mel energies.
+///
+/// Nothing of a stream stays in it: whoever computes frames borrows one from
+/// ``FilterbankTables/withComputer(_:)``, so that a stream that waits for audio has none.
 ///
 /// Each step rounds as Kaldi's does, in single precision; with the reference's own transform in
 /// place of this library's build of it the values are its values bit for bit.
-struct FrameComputer {
-    private let tables: FilterbankTables
+final class FrameComputer {
+    // Unowned: the tables keep their idle computers, and whoever borrows one has the tables.
+    private unowned let tables: FilterbankTables
     private let transform: RealTransform
     private var windowed: [Float]
     private var spectrum: [kiss_fft_cpx]
@@ -24,7 +28,7 @@ struct FrameComputer {
     /// - Parameters:
     ///   - samples: a window's length of samples within -1...1.
     ///   - frame: receives a natural logarithm for each mel filter.
-    mutating func compute(
+    func compute(
         _ samples: UnsafeBufferPointer<Float>,
         into frame: UnsafeMutableBufferPointer<Float>
     ) {
@@ -54,7 +58,7 @@ struct FrameComputer {
     }
 
     /// Removes the mean, pre-emphasises and weights.
-    private mutating func window(_ samples: UnsafeBufferPointer<Float>) {
+    private func window(_ samples: UnsafeBufferPointer<Float>) {
         let mean = Self.sum(samples) / Float(samples.count)
         let preemphasis = tables.preemphasis
         windowed.withUnsafeMutableBufferPointer { windowed in

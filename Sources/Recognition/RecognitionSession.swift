@@ -35,8 +35,6 @@ public final class RecognitionSession {
     private(set) var chunkCount = 0
 
     private let encoding: any EncoderStream
-    /// The features of one chunk, `[chunk frames, bins]`.
-    private var chunk: [Float]
     /// What the last result told of the open segment; an array of its own, so that the search's
     /// is not copied when it grows.
     var deliveredTokens: [Hypothesis.Token] = []
@@ -73,7 +71,6 @@ public final class RecognitionSession {
         } catch {
             throw RecognitionError(error, model: model.name)
         }
-        chunk = [Float](repeating: 0, count: encoder.features.elementCountPerStream)
     }
 
     deinit {
@@ -217,7 +214,12 @@ public final class RecognitionSession {
     }
 
     private func encode(_ frames: Range<Int>) async throws(RecognitionError) -> EncoderOutput {
-        chunk.withUnsafeMutableBufferPointer { frontend.copyFrames(frames, to: $0) }
+        // `[chunk frames, bins]`. Not kept: most streams of many wait for audio most of the time.
+        let count = encoder.features.elementCountPerStream
+        let chunk = [Float](unsafeUninitializedCapacity: count) { buffer, initializedCount in
+            frontend.copyFrames(frames, to: buffer)
+            initializedCount = count
+        }
         do {
             return try await encoding.encode(chunk)
         } catch {
