@@ -65,15 +65,16 @@ class TritonRunTests(unittest.TestCase):
             capture_output=True,
         )
 
-    def command(self) -> list[str]:
+    def command(self, *server_arguments: str) -> list[str]:
         """Return a command line on free ports."""
         self.grpc_port, http_port = free_ports(2)
         ports = ["--grpc-port", str(self.grpc_port), "--http-port", str(http_port)]
-        return [str(RUN), "--model-repository", str(self.directory / "out/triton"), *ports]
+        own = [str(RUN), "--model-repository", str(self.directory / "out/triton"), *ports]
+        return [*own, "--", *server_arguments] if server_arguments else own
 
-    def wait_until_ready(self) -> tritonclient.grpc.InferenceServerClient:
+    def wait_until_ready(self, **tls: str | bool) -> tritonclient.grpc.InferenceServerClient:
         """Wait for the model."""
-        client = tritonclient.grpc.InferenceServerClient(f"127.0.0.1:{self.grpc_port}")
+        client = tritonclient.grpc.InferenceServerClient(f"127.0.0.1:{self.grpc_port}", **tls)
         self.addCleanup(client.close)
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
@@ -148,3 +149,44 @@ class TritonRunTests(unittest.TestCase):
         os.kill(server, signal.SIGKILL)
         self.assertEqual(process.wait(GONE_SECONDS), 128 + signal.SIGKILL)
         self.assert_nothing_left(process.pid)
+
+    def test_arguments_after_two_hyphens_go_to_the_server(self) -> None:
+        # One certificate for all: it is the authority too, the server's and the client's.
+        certificate, key = str(self.directory / "tls.pem"), str(self.directory / "tls.key")
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-noenc", "-days", "2"]
+            + ["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1"]
+            + ["-keyout", key, "-out", certificate],
+            check=True,
+            capture_output=True,
+        )
+        process = subprocess.Popen(
+            self.command(
+                "--grpc-use-ssl-mutual=true",
+                f"--grpc-server-cert={certificate}",
+                f"--grpc-server-key={key}",
+                f"--grpc-root-cert={certificate}",
+            ),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self.addCleanup(process.kill)
+        tls = {"ssl": True, "root_certificates": certificate}
+        self.wait_until_ready(**tls, private_key=key, certificate_chain=certificate)
+        for refused in ({}, tls):
+            client = tritonclient.grpc.InferenceServerClient(
+                f"127.0.0.1:{self.grpc_port}", **refused
+            )
+            self.addCleanup(client.close)
+            with self.assertRaisesRegex(tritonclient.grpc.InferenceServerException, "UNAVAILABLE"):
+                client.is_server_ready()
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(GONE_SECONDS), 0)
+        self.assert_nothing_left(process.pid)
+
+    def test_an_argument_that_the_server_does_not_know_ends_it(self) -> None:
+        process = subprocess.run(
+            self.command("--no-such-flag"), capture_output=True, text=True, timeout=GONE_SECONDS
+        )
+        self.assertNotEqual(process.returncode, 0)
+        self.assertIn("no-such-flag", process.stdout + process.stderr)
