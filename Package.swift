@@ -46,6 +46,7 @@ let targets: [Target] = [
         linkerSettings: [
             .linkedLibrary("grpc++"), .linkedLibrary("grpc"), .linkedLibrary("gpr"),
             .linkedLibrary("protobuf"), .linkedLibrary("absl_synchronization"),
+            .linkedLibrary("crypto"),
         ]
     ),
     .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),

@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include "tls.h"
+
 namespace {
 
 std::shared_ptr<grpc::Channel> connect(const cgrpc_channel_options& options) {
@@ -24,7 +26,11 @@ std::shared_ptr<grpc::Channel> connect(const cgrpc_channel_options& options) {
     arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, options.keepalive_without_calls);
     // Without this, core stops its keepalive after two pings on a stream that sends no data.
     arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-    return grpc::CreateCustomChannel(options.target, grpc::InsecureChannelCredentials(), arguments);
+    if (options.tls != nullptr && options.tls->server_name != nullptr) {
+        arguments.SetSslTargetNameOverride(options.tls->server_name);
+    }
+    return grpc::CreateCustomChannel(options.target, cgrpc::channel_credentials(options.tls),
+                                     arguments);
 }
 
 const grpc::Status& channel_closed() {

@@ -3,6 +3,8 @@
 #include <system_error>
 #include <thread>
 
+#include "tls.h"
+
 namespace {
 
 // Answers a call that comes when the server is stopping.
@@ -21,7 +23,7 @@ class Refusal final : public grpc::ServerGenericBidiReactor {
 int32_t cgrpc_server::listen(const cgrpc_server_options& options) {
     grpc::ServerBuilder builder;
     int port = 0;
-    builder.AddListeningPort(options.listen_address, grpc::InsecureServerCredentials(), &port);
+    builder.AddListeningPort(options.listen_address, cgrpc::server_credentials(options.tls), &port);
     builder.RegisterCallbackGenericService(this);
 
     // Core's own limit ends a call in a way the handler cannot tell from a half-close, and after

@@ -71,6 +71,37 @@ typedef struct cgrpc_fragment {
     size_t length;
 } cgrpc_fragment;
 
+// ------------------------------------------------------------------------------------------- TLS
+
+// What one side of an encrypted connection shows and believes; all in PEM form.
+typedef struct cgrpc_tls {
+    // Whose signature the peer's certificate must bear. Empty: (client) an authority's that this
+    // system trusts; (server) the client is asked for no certificate. A server that has some
+    // refuses clients without a certificate of theirs.
+    cgrpc_bytes authorities;
+    // The own certificate, followed by those between it and an authority, and its private key. Both
+    // or, for a client that shows none, neither.
+    cgrpc_bytes certificate_chain;
+    cgrpc_bytes private_key;
+    // (client) Whom the server's certificate must be for, if not the target's host; or null.
+    const char* server_name;
+} cgrpc_tls;
+
+// Whether there is at least one certificate, and nothing that is not one. gRPC itself would leave
+// out what it cannot read, or fail every call without saying why.
+bool cgrpc_certificates_are_legal(cgrpc_bytes certificates) CGRPC_NOEXCEPT;
+
+typedef enum cgrpc_identity_verdict {
+    CGRPC_IDENTITY_LEGAL,
+    CGRPC_IDENTITY_NO_CERTIFICATE,
+    CGRPC_IDENTITY_NO_KEY,          // none, or one behind a pass phrase
+    CGRPC_IDENTITY_KEY_OF_ANOTHER,  // the key is another certificate's
+} cgrpc_identity_verdict;
+
+// Whether both can be read and the key belongs to the chain's first certificate.
+cgrpc_identity_verdict cgrpc_identity_judge(cgrpc_bytes certificate_chain,
+                                            cgrpc_bytes private_key) CGRPC_NOEXCEPT;
+
 // ---------------------------------------------------------------------------------------- server
 
 typedef struct cgrpc_server cgrpc_server;
@@ -113,6 +144,7 @@ typedef struct cgrpc_server_options {
     int32_t keepalive_timeout_milliseconds;
     int32_t minimum_ping_interval_milliseconds;  // peers that ping more often are sent away
     int32_t handshake_timeout_milliseconds;
+    const cgrpc_tls* tls;  // null: nothing is encrypted
 } cgrpc_server_options;
 
 // Listens and serves. Returns null, with no callback ever called, if the address cannot be had.
@@ -173,6 +205,7 @@ typedef struct cgrpc_channel_options {
     int32_t keepalive_interval_milliseconds;
     int32_t keepalive_timeout_milliseconds;
     bool keepalive_without_calls;
+    const cgrpc_tls* tls;  // null: nothing is encrypted
 } cgrpc_channel_options;
 
 // A channel with a connection of its own, made when first needed. The caller owns it.

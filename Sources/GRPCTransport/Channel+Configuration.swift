@@ -18,6 +18,8 @@ extension Channel {
         public var keepaliveTimeout = Duration.seconds(20)
         /// Whether a connection without calls is asked too.
         public var keepaliveWithoutCalls = false
+        /// Nil: plaintext.
+        public var tls: TLS?
 
         public init() {}
     }

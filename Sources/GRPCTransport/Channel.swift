@@ -16,8 +16,10 @@ public final class Channel: Sendable {
     /// `target` is "host:port", any gRPC name ("dns:///host:port") or "unix:path".
     public init(target: String, configuration: Configuration = Configuration()) {
         let pointer = target.withCString { target in
-            var options = cgrpc_channel_options(configuration, target: target)
-            return cgrpc_channel_create(&options)
+            configuration.withTLS { tls in
+                var options = cgrpc_channel_options(configuration, target: target, tls: tls)
+                return cgrpc_channel_create(&options)
+            }
         }
         guard let pointer else { preconditionFailure("cgrpc_channel_create returns a channel") }
         handle = Handle(pointer: pointer)
@@ -72,9 +74,21 @@ public final class Channel: Sendable {
     }
 }
 
+extension Channel.Configuration {
+    /// Calls `body` with the shim's view of ``tls``, valid inside `body` alone.
+    fileprivate func withTLS<Value>(_ body: (UnsafePointer<cgrpc_tls>?) -> Value) -> Value {
+        guard let tls else { return body(nil) }
+        return cgrpc_tls.with(tls.authorities, tls.identity, serverName: tls.serverName, body)
+    }
+}
+
 extension cgrpc_channel_options {
-    /// Borrows `target`.
-    fileprivate init(_ configuration: Channel.Configuration, target: UnsafePointer<CChar>) {
+    /// Borrows `target` and `tls`.
+    fileprivate init(
+        _ configuration: Channel.Configuration,
+        target: UnsafePointer<CChar>,
+        tls: UnsafePointer<cgrpc_tls>?
+    ) {
         self.init(
             target: target,
             maximum_message_bytes: Int32(clamping: configuration.maximumReceivedMessageBytes),
@@ -86,7 +100,8 @@ extension cgrpc_channel_options {
                 .clampedMilliseconds,
             keepalive_interval_milliseconds: configuration.keepaliveInterval.clampedMilliseconds,
             keepalive_timeout_milliseconds: configuration.keepaliveTimeout.clampedMilliseconds,
-            keepalive_without_calls: configuration.keepaliveWithoutCalls
+            keepalive_without_calls: configuration.keepaliveWithoutCalls,
+            tls: tls
         )
     }
 }

@@ -95,9 +95,11 @@ extension RPCError {
     /// What the shim reports at the end of a client's call; nil for OK.
     init?(_ status: cgrpc_status, _ metadata: Metadata) {
         guard status.code != 0 else { return nil }
+        let code = Code(rawValue: Int(status.code))
+        let message = status.message.string
         self.init(
-            Code(rawValue: Int(status.code)),
-            status.message.string,
+            code,
+            code == .unavailable ? Self.explainedConnectionFailure(message) : message,
             details: Array(status.details.buffer),
             metadata: metadata
         )

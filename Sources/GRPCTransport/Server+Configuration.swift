@@ -22,8 +22,10 @@ extension Server {
         /// A client that pings an idle connection more often is told to go away (by gRPC's default,
         /// that is five minutes).
         public var minimumPingInterval = Duration.seconds(10)
-        /// A connection that has not finished its HTTP/2 preface by then is closed.
+        /// A connection that has not finished its TLS handshake and HTTP/2 preface by then is closed.
         public var handshakeTimeout = Duration.seconds(20)
+        /// Nil: plaintext.
+        public var tls: TLS?
 
         public init() {}
     }

@@ -42,8 +42,10 @@ public final class Server: Sendable {
         var callbacks = Listener.callbacks
         var port: Int32 = 0
         let pointer = configuration.listenAddress.withCString { address in
-            var options = cgrpc_server_options(configuration, address: address)
-            return cgrpc_server_create(&options, &callbacks, context.toOpaque(), &port)
+            configuration.withTLS { tls in
+                var options = cgrpc_server_options(configuration, address: address, tls: tls)
+                return cgrpc_server_create(&options, &callbacks, context.toOpaque(), &port)
+            }
         }
         guard let pointer else {
             context.release()
@@ -220,9 +222,21 @@ private final class Listener: Sendable {
     }
 }
 
+extension Server.Configuration {
+    /// Calls `body` with the shim's view of ``tls``, valid inside `body` alone.
+    fileprivate func withTLS<Value>(_ body: (UnsafePointer<cgrpc_tls>?) -> Value) -> Value {
+        guard let tls else { return body(nil) }
+        return cgrpc_tls.with(tls.clientAuthorities, tls.identity, body)
+    }
+}
+
 extension cgrpc_server_options {
-    /// Borrows `address`.
-    fileprivate init(_ configuration: Server.Configuration, address: UnsafePointer<CChar>) {
+    /// Borrows `address` and `tls`.
+    fileprivate init(
+        _ configuration: Server.Configuration,
+        address: UnsafePointer<CChar>,
+        tls: UnsafePointer<cgrpc_tls>?
+    ) {
         self.init(
             listen_address: address,
             maximum_message_bytes: max(configuration.maximumReceivedMessageBytes, 0),
@@ -234,7 +248,8 @@ extension cgrpc_server_options {
             keepalive_timeout_milliseconds: configuration.keepaliveTimeout.clampedMilliseconds,
             minimum_ping_interval_milliseconds: configuration.minimumPingInterval
                 .clampedMilliseconds,
-            handshake_timeout_milliseconds: configuration.handshakeTimeout.clampedMilliseconds
+            handshake_timeout_milliseconds: configuration.handshakeTimeout.clampedMilliseconds,
+            tls: tls
         )
     }
 }
