@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,33 +16,7 @@ import numpy as np
 import tritonclient.grpc
 
 from . import synthetic
-
-RUN = synthetic.ROOT / "Tools" / "triton" / "run"
-# Bounds on what a loaded machine may take; each is about two seconds when idle.
-READY_SECONDS = 60
-GONE_SECONDS = 20
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that nothing listens on."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
-def processes_of(run: int) -> list[int]:
-    """Return the processes that carry the shared memory's name of this run, or serve its models."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            command = (entry / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if entry.name.isdigit() and f"martlet_triton_{run}_".encode() in command:
-            found.append(int(entry.name))
-    return found
+from .triton_server import GONE_SECONDS, READY_SECONDS, RUN, free_ports, processes_of
 
 
 def terminate(process: int) -> None:

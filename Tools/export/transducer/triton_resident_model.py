@@ -16,7 +16,7 @@ A sequence's life, by the flags of its requests:
 Whoever names a state output gets the state after the chunk. Everything else is an error of that
 request alone: another chunk than START for a sequence that is not kept (NOT_FOUND: this process may
 have been started again, and a stream never goes on from zero), START for one that is
-(ALREADY_EXISTS: streams never mix), tensors that do not fit (INVALID_ARG), no place (UNAVAILABLE).
+(ALREADY_EXISTS: streams never mix), tensors that do not fit (INVALID_ARG), no room (UNAVAILABLE).
 A refused request leaves its sequence as it was, except that END always frees it.
 """
 
@@ -29,9 +29,12 @@ import numpy as np
 import onnxruntime
 import triton_python_backend_utils as pb_utils
 
-# Triton does not tell when it gives up a sequence that is idle, or whose request was cancelled.
-# Here one is given up later than there, by as much as a request may wait between both.
+# Triton does not tell when it gives up a sequence that is idle, or that was cancelled. Here one is
+# given up when it is idle for longer than there, by as much as a request may wait between both, so
+# that there are sequences which only this process still keeps: room is for this many times those
+# that Triton has places for.
 REAPING_DELAY_SECONDS = 10.0
+ROWS_PER_PLACE = 2
 
 
 class RefusedError(Exception):
@@ -94,7 +97,7 @@ class TritonPythonModel:
         self.outputs = {tensor["name"]: _rows(batch, tensor) for tensor in config["output"]}
 
         batching = config["sequence_batching"]
-        self.maximum_sequences = int(batching["oldest"]["max_candidate_sequences"])
+        self.maximum_sequences = ROWS_PER_PLACE * int(batching["oldest"]["max_candidate_sequences"])
         self.idle_seconds = (
             int(batching["max_sequence_idle_microseconds"]) / 1e6 + REAPING_DELAY_SECONDS
         )
