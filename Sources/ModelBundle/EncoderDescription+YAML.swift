@@ -3,13 +3,18 @@ internal import StrictYAML
 
 private enum EncoderKey: String, CaseIterable {
     case tritonModel = "triton_model"
-    case version
+    case resident
     case statePolicy = "state_policy"
+    case version, weights
     case chunkFrames = "chunk_frames"
     case chunkShiftFrames = "chunk_shift_frames"
     case outputFrames = "output_frames"
     case outputFrameMilliseconds = "output_frame_ms"
     case features, output, states
+}
+
+private enum ResidentKey: String, CaseIterable {
+    case tritonModel = "triton_model"
 }
 
 private enum TensorKey: String, CaseIterable {
@@ -32,11 +37,20 @@ extension EncoderDescription {
             _ = try policy.choice(of: StatePolicy.self)
         }
         let encoder = try value.mapping(EncoderKey.self)
-        let model = try encoder.required(.tritonModel)
-        tritonModel = try model.string(byteCount: 1...255)
-        guard tritonModel.unicodeScalars.allSatisfy({ $0.value > 0x20 && $0 != "/" }) else {
-            throw model.error("a Triton model's name holds no spaces and no slashes")
+        carriedTritonModel = try encoder.required(.tritonModel).tritonModelName()
+        if let resident = try encoder.optional(.resident)?.mapping(ResidentKey.self) {
+            let model = try resident.required(.tritonModel)
+            residentTritonModel = try model.tritonModelName()
+            guard residentTritonModel != carriedTritonModel else {
+                throw model.error(
+                    "\(carriedTritonModel.shown) is encoder.triton_model too; it takes another model"
+                        + " to keep the state"
+                )
+            }
+        } else {
+            residentTritonModel = nil
         }
+        weights = try encoder.optional(.weights)?.weightsDigest()
         let versionValue = try encoder.required(.version)
         version = try versionValue.string(byteCount: 0...19)
         guard version.isEmpty || Int64(version).map({ $0 > 0 }) == true else {
@@ -44,7 +58,14 @@ extension EncoderDescription {
                 "\(version.shown) is not a Triton model version; write \"\" or a number from 1"
             )
         }
-        statePolicy = try encoder.required(.statePolicy).choice(of: StatePolicy.self)
+        let policy = try encoder.required(.statePolicy)
+        statePolicy = try policy.choice(of: StatePolicy.self)
+        guard statePolicy != .resident || residentTritonModel != nil else {
+            throw policy.error(
+                "\(statePolicy.rawValue) takes a Triton model that keeps the state; name it by"
+                    + " encoder.resident.triton_model, or write \(StatePolicy.carried.rawValue)"
+            )
+        }
         chunkFrames = try encoder.required(.chunkFrames).int(in: 1...10_000)
         chunkShiftFrames = try encoder.required(.chunkShiftFrames).int(in: 1...chunkFrames)
         outputFrames = try encoder.required(.outputFrames).int(in: 1...10_000)
@@ -191,6 +212,29 @@ extension TensorDescription {
 }
 
 extension YAMLValue {
+    fileprivate func tritonModelName() throws(YAMLError) -> String {
+        let name = try string(byteCount: 1...255)
+        guard name.unicodeScalars.allSatisfy({ $0.value > 0x20 && $0 != "/" }) else {
+            throw error("a Triton model's name holds no spaces and no slashes")
+        }
+        return name
+    }
+
+    fileprivate func weightsDigest() throws(YAMLError) -> String {
+        let prefix = "sha256:"
+        let weights = try string()
+        let digits = weights.utf8.dropFirst(prefix.utf8.count)
+        guard weights.hasPrefix(prefix), digits.count == 64,
+            digits.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) })
+        else {
+            throw error(
+                "\(weights.shown) is not \(prefix) and 64 hexadecimal digits; write what the"
+                    + " exporter wrote, or remove the key"
+            )
+        }
+        return weights
+    }
+
     fileprivate func tensorName() throws(YAMLError) -> String {
         let name = try string(byteCount: 1...255)
         guard name.unicodeScalars.allSatisfy({ $0.value > 0x20 && $0.value != 0x7f }) else {

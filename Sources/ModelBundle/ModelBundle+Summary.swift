@@ -37,14 +37,18 @@ extension ModelBundle {
         public var highestFrequencyHertz: Double
         public var tailPaddingSamples: Int
 
+        /// The one of the policy in force.
         public var tritonModel: String
+        public var carriedTritonModel: String
+        public var residentTritonModel: String?
         public var tritonModelVersion: String
         public var statePolicy: String
+        public var weights: String?
         public var features: Tensor
         public var output: Tensor
         public var states: [State]
         public var stateBytesPerStream: Int
-        /// Sent to the encoder with each chunk, features and states.
+        /// Sent to the encoder with each chunk: features, and states where they are carried.
         public var requestBytesPerChunk: Int
         /// Audio that a chunk spans, from its first frame's start to its last frame's end.
         public var chunkMilliseconds: Double
@@ -106,8 +110,11 @@ extension ModelBundle {
             highestFrequencyHertz: highHertz > 0 ? highHertz : nyquistHertz + highHertz,
             tailPaddingSamples: frontend.tailPaddingSamples,
             tritonModel: encoder.tritonModel,
+            carriedTritonModel: encoder.carriedTritonModel,
+            residentTritonModel: encoder.residentTritonModel,
             tritonModelVersion: encoder.version,
             statePolicy: encoder.statePolicy.rawValue,
+            weights: encoder.weights,
             features: Summary.Tensor(encoder.features),
             output: Summary.Tensor(encoder.output),
             states: encoder.states.map { state in
@@ -118,7 +125,8 @@ extension ModelBundle {
                 )
             },
             stateBytesPerStream: encoder.stateByteCountPerStream,
-            requestBytesPerChunk: featureBytes + encoder.stateByteCountPerStream,
+            requestBytesPerChunk: featureBytes
+                + (encoder.statePolicy == .carried ? encoder.stateByteCountPerStream : 0),
             chunkMilliseconds: chunk.milliseconds,
             chunkShiftMilliseconds: encoder.chunkShiftDuration.milliseconds,
             lookaheadMilliseconds: (chunk - encoder.chunkShiftDuration).milliseconds,
@@ -163,6 +171,17 @@ extension ModelBundle.Summary {
                     + " \(tritonModelVersion.isEmpty ? "as served" : tritonModelVersion),"
                     + " state \(statePolicy)"
             ),
+        ]
+        for (policy, model) in [
+            (EncoderDescription.StatePolicy.carried, carriedTritonModel),
+            (.resident, residentTritonModel),
+        ] where policy.rawValue != statePolicy {
+            if let model {
+                rows.append(("  or", "Triton model \(model), state \(policy.rawValue)"))
+            }
+        }
+        if let weights { rows.append(("  weights", weights)) }
+        rows += [
             ("  input", features.text),
             ("  output", "\(output.text), \(outputFrameMilliseconds.plain) ms a frame"),
         ]

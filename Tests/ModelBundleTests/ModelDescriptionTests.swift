@@ -174,7 +174,40 @@ private struct Field: CustomTestStringConvertible {
                 + " version; write \"\" or a number from 1"
         ),
         ("version: \"\"", "version: 0", "encoder.version: \"0\" is not a Triton model version"),
-        ("carried", "resident", "encoder.state_policy: \"resident\" is unknown (known: carried)"),
+        (
+            "carried", "window",
+            "encoder.state_policy: \"window\" is unknown (known: carried, resident)"
+        ),
+        (
+            "carried", "resident",
+            "encoder.state_policy: resident takes a Triton model that keeps the state; name it by"
+                + " encoder.resident.triton_model, or write carried"
+        ),
+        (
+            "version: \"\"", "version: \"\"\n  resident: { triton_model: tiny-encoder }",
+            "encoder.resident.triton_model: \"tiny-encoder\" is encoder.triton_model too"
+        ),
+        (
+            "version: \"\"", "version: \"\"\n  resident: { triton_model: a/b }",
+            "encoder.resident.triton_model: a Triton model's name holds no spaces and no slashes"
+        ),
+        (
+            "version: \"\"", "version: \"\"\n  resident: {}",
+            "encoder.resident.triton_model: missing; this key is required"
+        ),
+        (
+            "version: \"\"", "version: \"\"\n  resident: tiny",
+            "encoder.resident: expected a mapping"
+        ),
+        (
+            "version: \"\"", "version: \"\"\n  weights: \"md5:00\"",
+            "encoder.weights: \"md5:00\" is not sha256: and 64 hexadecimal digits"
+        ),
+        (
+            "version: \"\"",
+            "version: \"\"\n  weights: \"sha256:\(String(repeating: "A", count: 64))\"",
+            "is not sha256: and 64 hexadecimal digits"
+        ),
         (
             "chunk_frames: 5", "chunk_frames: 0",
             "encoder.chunk_frames: expected a whole number from"
