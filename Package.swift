@@ -81,13 +81,17 @@ let targets: [Target] = [
             "Recognition", "Wire", swiftProtobuf, logging,
         ]
     ),
+    module(
+        "StubEncoder",
+        ["AudioFrontend", "GRPCTransport", "MessageCoding", "ModelBundle", "Wire", swiftProtobuf]
+    ),
     module("Operations", ["StrictYAML", logging]),
     .executableTarget(
         name: "martlet",
         dependencies: [
             "AudioFrontend", "Decoding", "Fleet", "GRPCTransport", "LanguageModels",
-            "MessageCoding", "ModelBundle", "Operations", "Recognition", "Service", "Wire",
-            argumentParser, logging, swiftProtobuf,
+            "MessageCoding", "ModelBundle", "Operations", "Recognition", "Service", "StrictYAML",
+            "StubEncoder", "Wire", argumentParser, logging, swiftProtobuf,
         ],
         swiftSettings: swiftSettings
     ),
@@ -168,6 +172,13 @@ let targets: [Target] = [
         ]
     ),
     tests("OperationsTests", ["Operations", logging]),
+    tests(
+        "StubEncoderTests",
+        [
+            "AudioFrontend", "GRPCTransport", "MessageCoding", "ModelBundle", "StubEncoder",
+            "TestBackend", "TestSupport", "Wire", swiftProtobuf,
+        ]
+    ),
     .testTarget(
         name: "EndToEndTests",
         dependencies: ["GRPCTransport", "MessageCoding", "Wire", "martlet", swiftProtobuf],

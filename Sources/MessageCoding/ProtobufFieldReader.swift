@@ -31,7 +31,8 @@ public struct ProtobufFieldReader {
     }
 
     private let message: MessageBytes
-    private var offset = 0
+    /// Where the next field begins.
+    package private(set) var offset = 0
     /// A stretch of the message, copied once, so that the short reads of tags and lengths do not
     /// look up slices each time.
     private var window = Window()

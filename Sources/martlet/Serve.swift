@@ -180,7 +180,7 @@ extension String {
 }
 
 /// SIGTERM and SIGINT as events. A second one ends the process at once.
-private struct TerminationSignals {
+struct TerminationSignals {
     private let signals: AsyncStream<String>
     private let sources: [any DispatchSourceSignal]
 
