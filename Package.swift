@@ -86,12 +86,14 @@ let targets: [Target] = [
         ["AudioFrontend", "GRPCTransport", "MessageCoding", "ModelBundle", "Wire", swiftProtobuf]
     ),
     module("Operations", ["StrictYAML", logging]),
+    module("LoadGeneration"),
     .executableTarget(
         name: "martlet",
         dependencies: [
             "AudioFrontend", "Decoding", "Fleet", "GRPCTransport", "LanguageModels",
-            "MessageCoding", "ModelBundle", "Operations", "Recognition", "Service", "StrictYAML",
-            "StubEncoder", "Wire", argumentParser, logging, swiftProtobuf,
+            "LoadGeneration", "MessageCoding", "ModelBundle", "Operations", "Recognition",
+            "Service", "StrictYAML", "StubEncoder", "Wire", argumentParser, logging,
+            swiftProtobuf,
         ],
         swiftSettings: swiftSettings
     ),
@@ -179,6 +181,7 @@ let targets: [Target] = [
             "TestBackend", "TestSupport", "Wire", swiftProtobuf,
         ]
     ),
+    tests("LoadGenerationTests", ["LoadGeneration", "TestSupport"]),
     .testTarget(
         name: "EndToEndTests",
         dependencies: ["GRPCTransport", "MessageCoding", "Wire", "martlet", swiftProtobuf],

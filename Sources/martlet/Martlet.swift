@@ -16,7 +16,9 @@ struct Martlet: AsyncParsableCommand {
         commandName: "martlet",
         abstract: "Speech recognition over gRPC, in front of Triton Inference Servers.",
         version: "0.1.0",
-        subcommands: [Serve.self, Transcribe.self, Inspect.self, StubEncoderCommand.self]
+        subcommands: [
+            Serve.self, Transcribe.self, Bench.self, Inspect.self, StubEncoderCommand.self,
+        ]
     )
 }
 
