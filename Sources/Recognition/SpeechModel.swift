@@ -30,6 +30,7 @@ public final class SpeechModel: Sendable {
     ///   - endpoints: Each Triton's `host:port`; at least one.
     ///   - languageModels: Bound to the bundle's vocabulary, with distinct names.
     ///   - outputCase: The letters in which words are written.
+    ///   - fleetClock: Spaces the fleet's checks and times its requests.
     /// - Throws: ``RecognitionError`` when the bundle's parts do not work together.
     public init(
         name: String,
@@ -38,6 +39,7 @@ public final class SpeechModel: Sendable {
         languageModels: [ServedLanguageModel] = [],
         outputCase: OutputCase = .asIs,
         fleetConfiguration: Fleet.Configuration,
+        fleetClock: any Clock<Duration> = ContinuousClock(),
         logger: Logger
     ) throws {
         self.name = name
@@ -50,6 +52,7 @@ public final class SpeechModel: Sendable {
             model: bundle.description.encoder,
             addresses: endpoints,
             configuration: fleetConfiguration,
+            clock: fleetClock,
             logger: logger
         )
         scheduler = DecodingScheduler(

@@ -1,63 +1,180 @@
 internal import Fleet
 internal import Testing
 
+/// The health machine by its events: what it makes of each, in which state, at which time.
 @Suite struct EndpointHealthTests {
-    @Test func becomesReadyOnlyByAProbe() {
-        let machine = Machine()
-        #expect(!machine.health.isReady)
-        #expect(!machine.handle(.requestFailed(reason: "late")))
-        #expect(machine.health.state == .unknown)
-        #expect(machine.handle(.probeSucceeded))
-        #expect(machine.health.isReady)
-        #expect(!machine.handle(.probeSucceeded), "no change, so nothing to tell")
-    }
+    // MARK: Probing
 
-    @Test func isLeftWhenARequestFailsAndComesBackByAProbe() {
+    @Test func becomesReadyOnlyByAChunk() {
         let machine = Machine()
-        _ = machine.handle(.probeSucceeded)
-        #expect(machine.handle(.requestFailed(reason: "reset")))
-        #expect(machine.health.reason == "reset")
-        #expect(!machine.handle(.requestFailed(reason: "another, from before")))
-        #expect(machine.health.reason == "reset")
-        #expect(machine.handle(.probeSucceeded))
-        #expect(machine.health.reason == nil)
-    }
-
-    @Test func isNotLeftForOneSlowAnswer() {
-        let machine = Machine()
-        _ = machine.handle(.probeSucceeded)
-        for _ in 0..<2 {
-            #expect(!machine.handle(.probeFailed(reason: "slow")))
-            #expect(!machine.handle(.probeFailed(reason: "slow")))
-            #expect(machine.health.isReady)
-            #expect(!machine.handle(.probeSucceeded))
+        #expect(machine.health.reason == "not reached yet")
+        #expect(machine.mayProbe)
+        for event in [
+            EndpointHealth.Event.checkPassed, .requestSucceeded, .requestFailed(reason: "late"),
+            .requestLost(reason: "late"), .outlying(reason: "late"),
+        ] {
+            #expect(!machine.handle(event))
+            #expect(machine.health.state == .probing(reason: "not reached yet"))
         }
-        #expect(!machine.handle(.probeFailed(reason: "slow")))
-        #expect(!machine.handle(.probeFailed(reason: "slow")))
-        #expect(machine.handle(.probeFailed(reason: "gone")))
-        #expect(machine.health.reason == "gone")
+        #expect(machine.handle(.probePassed))
+        #expect(machine.health.isAdmitting)
+        #expect(machine.health.reason == nil)
+        #expect(!machine.mayProbe)
+        #expect(!machine.handle(.checkPassed), "no change, so nothing to tell")
+    }
+
+    @Test func saysWhyItIsNotUsed() {
+        let machine = Machine()
+        #expect(machine.handle(.checkUnanswered(reason: "refused")))
+        #expect(machine.health.reason == "refused")
+        #expect(machine.handle(.unfit(reason: "input \"x\" is missing")))
+        #expect(machine.health.reason == "input \"x\" is missing")
+        #expect(machine.handle(.probeFailed(reason: "no memory")))
+        #expect(machine.health.reason == "no memory")
+    }
+
+    // MARK: Lost
+
+    @Test func isLeftForARequestThatIsLostAndComesBackByAChunk() {
+        let machine = Machine(admitted: true)
+        #expect(machine.handle(.requestLost(reason: "reset")))
+        #expect(machine.health.state == .probing(reason: "reset"))
+        #expect(!machine.handle(.requestLost(reason: "another, from before")))
+        #expect(!machine.handle(.requestSucceeded), "nor does a late success bring it back")
+        #expect(machine.health.reason == "reset")
+        #expect(machine.mayProbe, "at once")
+        #expect(machine.handle(.probePassed))
     }
 
     @Test func isLeftAtOnceWhenItSaysThatItIsNotReady() {
-        let machine = Machine()
-        _ = machine.handle(.probeSucceeded)
-        #expect(machine.handle(.notReady(reason: "draining")))
-        #expect(machine.health.reason == "draining")
+        let machine = Machine(admitted: true)
+        #expect(machine.handle(.unfit(reason: "draining")))
+        #expect(machine.health.state == .probing(reason: "draining"))
     }
 
-    @Test func staysAwayFromAModelThatDoesNotFit() {
+    @Test func isNotLeftForOneSlowAnswer() {
+        let machine = Machine(admitted: true)
+        for _ in 0..<2 {
+            #expect(!machine.handle(.checkUnanswered(reason: "slow")))
+            #expect(!machine.handle(.checkUnanswered(reason: "slow")))
+            #expect(machine.health.isAdmitting)
+            #expect(!machine.handle(.checkPassed))
+        }
+        #expect(!machine.handle(.checkUnanswered(reason: "slow")))
+        #expect(!machine.handle(.checkUnanswered(reason: "slow")))
+        #expect(machine.handle(.checkUnanswered(reason: "gone")))
+        #expect(machine.health.state == .probing(reason: "gone"))
+    }
+
+    // MARK: Ejected
+
+    @Test func isEjectedForFailuresInARow() {
+        let machine = Machine(admitted: true)
+        for _ in 0..<2 {
+            #expect(!machine.handle(.requestFailed(reason: "no")))
+            #expect(!machine.handle(.requestFailed(reason: "no")))
+            #expect(!machine.handle(.requestSucceeded))
+        }
+        machine.fail(2)
+        #expect(machine.health.isAdmitting)
+        #expect(machine.handle(.requestFailed(reason: "no memory")))
+        #expect(
+            machine.health.state == .ejected(until: machine.now + .seconds(1), reason: "no memory")
+        )
+        #expect(machine.health.ejectionCount == 1)
+        #expect(!machine.mayProbe)
+        machine.now += .milliseconds(999)
+        #expect(!machine.mayProbe)
+        #expect(!machine.handle(.probePassed), "a probe that was under way says nothing new")
+        machine.now += .milliseconds(1)
+        #expect(machine.mayProbe)
+        #expect(machine.handle(.probePassed))
+        #expect(machine.health.isAdmitting)
+    }
+
+    @Test func isKeptWhenItCannotBeSpared() {
+        let machine = Machine(admitted: true)
+        machine.mayEject = false
+        machine.fail(100)
+        #expect(!machine.handle(.outlying(reason: "worse than others")))
+        #expect(machine.health.isAdmitting)
+        machine.mayEject = true
+        #expect(machine.handle(.outlying(reason: "worse than others")))
+        #expect(machine.health.isEjected)
+    }
+
+    // MARK: Pauses
+
+    @Test func ejectionsGrowAndAreForgiven() {
+        let machine = Machine(admitted: true)
+        var times: [Duration] = []
+        for _ in 0..<9 {
+            machine.fail(3)
+            guard case .ejected(let until, _) = machine.health.state else {
+                Issue.record("not ejected")
+                return
+            }
+            times.append(until - machine.now)
+            machine.now = until
+            #expect(machine.handle(.probePassed))
+        }
+        #expect(times == [1, 2, 4, 8, 16, 32, 60, 60, 60].map(Duration.seconds))
+        #expect(machine.health.ejectionCount == 9)
+        machine.now += .seconds(60)
+        machine.fail(3)
+        #expect(
+            machine.health.state == .ejected(until: machine.now + .seconds(1), reason: "no")
+        )
+    }
+
+    @Test func probesThatFailAreSpacedMoreAndMore() {
         let machine = Machine()
-        #expect(machine.handle(.mismatchFound(reason: "input \"x\" is missing")))
-        #expect(machine.health.state == .incompatible(reason: "input \"x\" is missing"))
-        #expect(!machine.handle(.requestFailed(reason: "reset")))
-        #expect(machine.handle(.probeFailed(reason: "gone")))
-        #expect(machine.health.state == .unready(reason: "gone"))
+        var pauses: [Duration] = []
+        for _ in 0..<6 {
+            machine.handle(.probeFailed(reason: "no"))
+            let failed = machine.now
+            while !machine.mayProbe { machine.now += .milliseconds(100) }
+            pauses.append(machine.now - failed)
+        }
+        #expect(pauses == [200, 400, 800, 1600, 2000, 2000].map(Duration.milliseconds))
+    }
+
+    /// An endpoint that passes its probes and loses its work gets less and less of it.
+    @Test func aLiarIsProbedLater() {
+        let machine = Machine(admitted: true)
+        var pauses: [Duration] = []
+        for _ in 0..<6 {
+            machine.handle(.requestLost(reason: "reset"))
+            let left = machine.now
+            while !machine.mayProbe { machine.now += .milliseconds(100) }
+            pauses.append(machine.now - left)
+            #expect(machine.handle(.probePassed))
+        }
+        #expect(pauses == [0, 200, 400, 800, 1600, 2000].map(Duration.milliseconds))
+        machine.now += .seconds(60)
+        machine.handle(.requestLost(reason: "reset"))
+        #expect(machine.mayProbe, "it has worked well for long enough")
     }
 }
 
 /// The machine where an expectation can drive it.
 private final class Machine {
-    var health = EndpointHealth(probeFailuresToLeave: 3)
+    var health = EndpointHealth(EndpointHealth.Settings())
+    var now = Duration.seconds(1000)
+    var mayEject = true
 
-    func handle(_ event: EndpointHealth.Event) -> Bool { health.handle(event) }
+    init(admitted: Bool = false) {
+        if admitted { handle(.probePassed) }
+    }
+
+    var mayProbe: Bool { health.mayProbe(at: now) }
+
+    @discardableResult
+    func handle(_ event: EndpointHealth.Event) -> Bool {
+        health.handle(event, at: now, mayEject: mayEject)
+    }
+
+    func fail(_ count: Int) {
+        for _ in 0..<count { handle(.requestFailed(reason: "no")) }
+    }
 }

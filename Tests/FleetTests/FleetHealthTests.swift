@@ -28,13 +28,11 @@ internal import Wire
             )
         ) { try await fleet.check() }
         #expect(!fleet.readiness.isReady)
-        var stream = TestStream(seed: 1, on: fleet)
-        #expect(await stream.fail(stream.makeChunk(), on: fleet)?.kind == .unavailable)
-
         // The model is replaced by the one of the bundle.
         double.change { $0.metadata = TinyEncoder.metadata }
         try await fleet.check()
-        try await stream.run(on: fleet)
+        var stream = try TestStream(seed: 1, on: fleet)
+        try await stream.run()
         fleet.close()
         await double.close()
     }
@@ -51,7 +49,7 @@ internal import Wire
             1,
             {
                 $0.probeTimeout = .milliseconds(200)
-                $0.probeFailuresToLeave = 1
+                $0.pool.health.unansweredChecksToLeave = 1
             }
         ) { stage in
             var changes = stage.fleet.readiness.changes().makeAsyncIterator()
@@ -59,27 +57,9 @@ internal import Wire
             stage.double.change { $0.answersProbes = false }
             let watching = Task { await stage.fleet.watch() }
             await stage.clock.sleeperArrived()
-            stage.clock.advance(by: stage.fleet.configuration.probeInterval)
+            stage.advancePastChecks()
             #expect(await changes.next() == false)
             #expect(stage.fleet.complaints.contains("DEADLINE_EXCEEDED"))
-            watching.cancel()
-            await watching.value
-        }
-    }
-
-    /// One probe at each interval, and none before it has passed.
-    @Test func probesAreSpacedByTheInterval() async throws {
-        try await FleetStage.with(1, { $0.probeInterval = .seconds(3) }) { stage in
-            let watching = Task { await stage.fleet.watch() }
-            let probes = stage.double.probes
-            #expect(probes.count == 1)
-            for expected in 2...5 {
-                await stage.clock.sleeperArrived()
-                stage.clock.advance(by: .milliseconds(2999))
-                #expect(probes.count == expected - 1)
-                stage.clock.advance(by: .milliseconds(1))
-                await probes.reached(expected)
-            }
             watching.cancel()
             await watching.value
         }
@@ -93,49 +73,53 @@ internal import Wire
             let watching = Task { await fleet.watch() }
 
             doubles[0].change { $0.isServerReady = false }
-            await stage.clock.sleepersArrived(2)
-            stage.clock.advance(by: .seconds(1))
-            await stage.clock.sleepersArrived(2)
+            await stage.clock.sleeperArrived()
+            stage.advancePastChecks()
+            while fleet.complaints.isEmpty, !Task.isCancelled { await Task.yield() }
             #expect(fleet.readiness.isReady, "one of two is enough")
             #expect(fleet.complaints == "\(doubles[0].address): the server is not ready")
 
             doubles[1].change { $0.isModelReady = false }
-            stage.clock.advance(by: .seconds(1))
+            await stage.clock.sleeperArrived()
+            stage.advancePastChecks()
             #expect(await changes.next() == false)
 
             doubles[0].change { $0.isServerReady = true }
-            await stage.clock.sleepersArrived(2)
-            stage.clock.advance(by: .seconds(1))
+            await stage.clock.sleeperArrived()
+            stage.advancePastChecks()
             #expect(await changes.next() == true)
-
-            await stage.clock.sleepersArrived(2)
             watching.cancel()
             await watching.value
         }
     }
 
-    /// Left when it fails, taken up again by a probe, and by nothing else.
+    /// Left when it fails, taken up again by a probe, and by nothing else; the chunk waits for that.
     @Test func anEndpointIsTakenUpAgainByAProbe() async throws {
         try await FleetStage.with { stage in
             let (fleet, double) = (stage.fleet, stage.double)
             var changes = fleet.readiness.changes().makeAsyncIterator()
             #expect(await changes.next() == true)
-            var stream = TestStream(seed: 2, on: fleet)
             double.answer(.failure(.unavailable, "restarting"))
-            let chunk = stream.makeChunk()
-            #expect(await stream.fail(chunk, on: fleet)?.kind == .unavailable)
-            #expect(await changes.next() == false)
-            double.answer(.right)
-            for _ in 0..<3 {
-                #expect(await stream.fail(chunk, on: fleet)?.kind == .unavailable)
+            let running = Task {
+                var stream = try TestStream(seed: 2, on: fleet)
+                for _ in 0..<2 { try await stream.run() }
             }
+            #expect(await changes.next() == false)
+            await stage.clock.sleeperArrived()
+            // A server whose backend is not there yet says that it is ready.
+            try await fleet.check()
+            #expect(!fleet.readiness.isReady)
+            #expect(double.probeChunks.count == 2)
+            double.answer(.right)
+            stage.clock.advance(by: .seconds(2))
             #expect(double.inferences.count == 1)
 
             let watching = Task { await fleet.watch() }
-            await stage.clock.sleeperArrived()
-            stage.clock.advance(by: .seconds(1))
+            await stage.clock.sleepersArrived(2)
+            stage.advancePastChecks()
             #expect(await changes.next() == true)
-            try await stream.run(chunk, on: fleet)
+            try await running.value
+            #expect(double.inferences.count == 3)
             watching.cancel()
             await watching.value
         }
@@ -144,17 +128,17 @@ internal import Wire
     /// A server that is started anew at its address is found there.
     @Test func aServerThatComesBackIsFound() async throws {
         try await FleetStage.with { stage in
-            var stream = TestStream(seed: 3, on: stage.fleet)
-            try await stream.run(on: stage.fleet)
+            var stream = try TestStream(seed: 3, on: stage.fleet)
+            try await stream.run()
             await stage.double.close()
             let chunk = stream.makeChunk()
-            #expect(await stream.fail(chunk, on: stage.fleet)?.kind == .unavailable)
+            #expect(await stream.wait(chunk, on: stage)?.kind == .unavailable)
             let again = try TritonDouble(port: stage.double.port)
             // The connection is tried again after a pause of its own.
             while !stage.fleet.readiness.isReady, !Task.isCancelled {
                 try await stage.fleet.check()
             }
-            try await stream.run(chunk, on: stage.fleet)
+            try await stream.run(chunk)
             #expect(again.inferences.count == 1)
             await again.close()
         }

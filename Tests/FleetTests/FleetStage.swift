@@ -15,6 +15,9 @@ struct FleetStage: Sendable {
     let fleet: Fleet
     let clock: ManualClock
 
+    /// More than an interval with its chance.
+    func advancePastChecks() { clock.advance(by: fleet.configuration.probeInterval * 1.25) }
+
     /// Runs `body` on a fleet of `count` doubles that has been checked, and takes all down after it.
     static func with(
         _ count: Int = 1,
@@ -29,11 +32,13 @@ struct FleetStage: Sendable {
         // Long, so that a busy machine is not taken for a fault.
         configuration.inferTimeout = .seconds(20)
         configuration.probeTimeout = .seconds(20)
+        configuration.patience = .seconds(40)
         adjust(&configuration)
         let fleet = try Fleet(
             model: model,
             addresses: deadAddresses + doubles.map(\.address),
             configuration: configuration,
+            seed: 1,
             clock: clock,
             logger: silentLogger
         )
@@ -56,53 +61,62 @@ struct FleetStage: Sendable {
     var double: TritonDouble { doubles[0] }
 }
 
-/// A stream of random chunks: what the fleet makes of it and what it must make of it.
+/// A stream of random chunks: what the fleet makes of it and what it must make of it. An answer
+/// shows the state from which it was computed.
 struct TestStream {
     private var random: SplitMix64
-    private(set) var state: CarriedState
+    private let stream: any EncoderStream
     private(set) var reference = TinyEncoder()
 
-    init(seed: UInt64, on fleet: Fleet) {
+    init(seed: UInt64, on fleet: Fleet) throws {
         random = SplitMix64(seed: seed)
-        state = fleet.makeState()
+        stream = try fleet.openStream()
     }
 
     mutating func makeChunk() -> [Float] {
         (0..<TinyEncoder.featureCount).map { _ in Float.random(in: -8...8, using: &random) }
     }
 
-    /// Runs a chunk and compares what it gave, and left behind, with the reference.
+    /// Runs a chunk and compares what it gave with the reference.
     mutating func run(
         _ chunk: [Float],
-        on fleet: Fleet,
         sourceLocation: SourceLocation = #_sourceLocation
     ) async throws {
-        let output = try await fleet.encode(chunk, state: &state)
+        let output = try await stream.encode(chunk)
         #expect(output.values == reference.encode(chunk), sourceLocation: sourceLocation)
-        #expect(state.contents == reference.stateContents, sourceLocation: sourceLocation)
     }
 
     /// The same with a new chunk.
-    mutating func run(
-        on fleet: Fleet,
-        sourceLocation: SourceLocation = #_sourceLocation
-    ) async throws {
-        try await run(makeChunk(), on: fleet, sourceLocation: sourceLocation)
+    mutating func run(sourceLocation: SourceLocation = #_sourceLocation) async throws {
+        try await run(makeChunk(), sourceLocation: sourceLocation)
     }
 
-    /// Runs a chunk that must fail and leave the stream where it was.
-    mutating func fail(
+    /// Runs a chunk that must fail.
+    func fail(
         _ chunk: [Float],
-        on fleet: Fleet,
         sourceLocation: SourceLocation = #_sourceLocation
     ) async -> FleetError? {
         do {
-            _ = try await fleet.encode(chunk, state: &state)
+            _ = try await stream.encode(chunk)
             Issue.record("the chunk was run", sourceLocation: sourceLocation)
             return nil
         } catch {
-            #expect(state.contents == reference.stateContents, sourceLocation: sourceLocation)
             return error
         }
+    }
+
+    /// Runs a chunk that must wait for an endpoint until its patience is over.
+    func wait(
+        _ chunk: [Float],
+        on stage: FleetStage,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) async -> FleetError? {
+        let moving = Task {
+            await stage.clock.sleeperArrived()
+            stage.clock.advance(by: stage.fleet.configuration.patience)
+        }
+        let error = await fail(chunk, sourceLocation: sourceLocation)
+        moving.cancel()
+        return error
     }
 }

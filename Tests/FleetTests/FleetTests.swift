@@ -15,8 +15,8 @@ internal import Wire
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for seed in 0..<20 {
                     group.addTask {
-                        var stream = TestStream(seed: UInt64(seed), on: stage.fleet)
-                        for _ in 0..<20 { try await stream.run(on: stage.fleet) }
+                        var stream = try TestStream(seed: UInt64(seed), on: stage.fleet)
+                        for _ in 0..<20 { try await stream.run() }
                     }
                 }
                 try await group.waitForAll()
@@ -27,24 +27,23 @@ internal import Wire
 
     @Test func aStreamBeginsWithZeros() async throws {
         try await FleetStage.with { stage in
-            var stream = TestStream(seed: 1, on: stage.fleet)
-            try await stream.run(on: stage.fleet)
+            var stream = try TestStream(seed: 1, on: stage.fleet)
+            try await stream.run()
             let request = try #require(stage.double.lastRequest)
             #expect(request.rawInputContents.map(\.count) == [80, 56, 8])
             #expect(request.rawInputContents[1...].allSatisfy { $0.allSatisfy { $0 == 0 } })
-            #expect(stream.state.byteCount == 64)
         }
     }
 
     @Test func readyEndpointsTakeTurns() async throws {
-        try await FleetStage.with(3) { stage in
-            var stream = TestStream(seed: 1, on: stage.fleet)
-            for _ in 0..<12 { try await stream.run(on: stage.fleet) }
+        try await FleetStage.with(3, { $0.pool.balancing = .roundRobin }) { stage in
+            var stream = try TestStream(seed: 1, on: stage.fleet)
+            for _ in 0..<12 { try await stream.run() }
             #expect(stage.doubles.map(\.inferences.count) == [4, 4, 4])
             // What one of three would have taken is shared by the others.
             stage.doubles[1].change { $0.isServerReady = false }
             try await stage.fleet.check()
-            for _ in 0..<12 { try await stream.run(on: stage.fleet) }
+            for _ in 0..<12 { try await stream.run() }
             #expect(stage.doubles[1].inferences.count == 4)
             #expect(stage.doubles[0].inferences.count > 4)
             #expect(stage.doubles[2].inferences.count > 4)
@@ -59,7 +58,7 @@ internal import Wire
         var kind: FleetError.Kind
         /// A part of the message.
         var message: String
-        /// Whether the endpoint is left until a probe finds it well.
+        /// Whether the endpoint is left for it at once, or only when another one could run the chunk.
         var leaves: Bool
         /// Long, so that a busy machine is not taken for a fault; real, since gRPC keeps the time.
         var inferTimeout = Duration.seconds(20)
@@ -142,7 +141,7 @@ internal import Wire
         ),
     ]
 
-    /// A chunk that fails leaves its stream where it was, and can be run again.
+    /// A chunk that fails everywhere leaves its stream where it was, and can be run again.
     @Test(arguments: faults)
     func aFailedChunkCanBeRunAgain(_ fault: Fault) async throws {
         try await FleetStage.with(
@@ -150,43 +149,46 @@ internal import Wire
             { $0.inferTimeout = fault.inferTimeout }
         ) { stage in
             let (fleet, double) = (stage.fleet, stage.double)
-            var stream = TestStream(seed: 5, on: fleet)
-            try await stream.run(on: fleet)
+            var stream = try TestStream(seed: 5, on: fleet)
+            try await stream.run()
             double.answer(fault.answer)
             let chunk = stream.makeChunk()
-            let error = await stream.fail(chunk, on: fleet)
+            let error = await stream.wait(chunk, on: stage)
             #expect(error?.kind == fault.kind)
             #expect(error?.message.contains(fault.message) == true, "\(error as Any)")
-            #expect(fleet.readiness.isReady == !fault.leaves)
-            #expect(fleet.complaints.isEmpty == !fault.leaves)
+            #expect(double.inferences.count == 2, "it is not asked again before it was probed")
+            // Whatever it was: nobody knows that it was not the endpoint.
+            #expect(!fleet.readiness.isReady)
+            #expect(fleet.complaints.hasPrefix(double.address))
 
             double.answer(.right)
             try await fleet.check()
             #expect(fleet.readiness.isReady)
-            try await stream.run(chunk, on: fleet)
-            try await stream.run(on: fleet)
+            #expect(fleet.complaints.isEmpty)
+            try await stream.run(chunk)
+            try await stream.run()
         }
     }
 
-    /// A chunk whose endpoint fails is run by another as if nothing had happened; answers that do
-    /// not fit are no failure of an endpoint's but of the model's.
-    @Test(arguments: faults.filter { $0.kind != .incompatible })
+    /// A chunk whose endpoint fails is run by another as if nothing had happened.
+    @Test(arguments: faults)
     func anotherEndpointTakesOver(_ fault: Fault) async throws {
         try await FleetStage.with(
             2,
-            { $0.inferTimeout = fault.inferTimeout }
+            {
+                $0.inferTimeout = fault.inferTimeout
+                $0.pool.balancing = .roundRobin
+            }
         ) { stage in
             stage.doubles[0].answer(fault.answer)
-            var stream = TestStream(seed: 6, on: stage.fleet)
-            for _ in 0..<6 { try await stream.run(on: stage.fleet) }
-            #expect(stage.doubles[1].inferences.count == 6)
-            // One that is left is not asked again; one that only refuses is, each time in its turn.
-            let asked = stage.doubles[0].inferences.count
-            #expect(fault.leaves ? asked == 1 : asked > 1, "\(asked)")
+            var stream = try TestStream(seed: 6, on: stage.fleet)
+            for _ in 0..<8 { try await stream.run() }
+            #expect(stage.doubles[1].inferences.count == 8)
+            // One that is lost is not asked again; one that answers, so many times.
+            let limit = stage.fleet.configuration.pool.health.failuresToEject
+            #expect(stage.doubles[0].inferences.count == (fault.leaves ? 1 : limit))
             #expect(stage.fleet.readiness.isReady)
-            #expect(
-                stage.fleet.complaints.hasPrefix(fault.leaves ? stage.doubles[0].address : "")
-            )
+            #expect(stage.fleet.complaints.hasPrefix(stage.doubles[0].address))
         }
     }
 
@@ -194,7 +196,7 @@ internal import Wire
     @Test func aChunkSurvivesAServerThatIsStopped() async throws {
         try await FleetStage.with(2) { stage in
             for double in stage.doubles { double.answer(.never) }
-            var stream = TestStream(seed: 7, on: stage.fleet)
+            var stream = try TestStream(seed: 7, on: stage.fleet)
             let closing = Task {
                 // Whichever of them has the chunk.
                 await withTaskGroup(of: TritonDouble.self) { group in
@@ -210,22 +212,33 @@ internal import Wire
                     group.cancelAll()
                 }
             }
-            try await stream.run(on: stage.fleet)
+            try await stream.run()
             await closing.value
             #expect(stage.doubles.map(\.inferences.count) == [1, 1])
         }
     }
 
-    @Test func aChunkIsTriedAtMostTwice() async throws {
+    /// Every endpoint is asked once and probed before it is asked again.
+    @Test func aChunkThatFailsEverywhereIsGivenUpInTheEnd() async throws {
         try await FleetStage.with(4) { stage in
-            for double in stage.doubles { double.answer(.failure(.internal, "no")) }
-            var stream = TestStream(seed: 8, on: stage.fleet)
-            let error = await stream.fail(stream.makeChunk(), on: stage.fleet)
-            #expect(error?.kind == .backendFailure)
-            let asked = stage.doubles.map(\.inferences.count)
-            #expect(Fleet.maximumAttempts == 2)
-            #expect(asked.reduce(0, +) == 2)
-            #expect(asked.max() == 1, "no endpoint is asked twice for one chunk")
+            for double in stage.doubles {
+                double.change {
+                    $0.answer = .failure(.internal, "no")
+                    $0.probeAnswer = .right
+                }
+            }
+            let running = Task {
+                var stream = try TestStream(seed: 8, on: stage.fleet)
+                return await stream.fail(stream.makeChunk())
+            }
+            await stage.clock.sleeperArrived()
+            #expect(stage.doubles.map(\.inferences.count) == [1, 1, 1, 1])
+            #expect(!stage.fleet.readiness.isReady)
+            try await stage.fleet.check()
+            #expect(try await running.value?.kind == .backendFailure)
+            let asked = stage.doubles.map(\.inferences.count).reduce(0, +)
+            #expect(asked == 6)
+            #expect(stage.fleet.readiness.isReady, "who passed the probe goes on")
         }
     }
 
@@ -239,8 +252,8 @@ internal import Wire
             stage.doubles[0].change { $0.isServerReady = false }
             stage.doubles[1].change { $0.isModelReady = false }
             try await stage.fleet.check()
-            var stream = TestStream(seed: 9, on: stage.fleet)
-            let error = await stream.fail(stream.makeChunk(), on: stage.fleet)
+            var stream = try TestStream(seed: 9, on: stage.fleet)
+            let error = await stream.wait(stream.makeChunk(), on: stage)
             #expect(error?.kind == .unavailable)
             let message = error?.message ?? ""
             let prefix = "no inference server is ready to run it (127.0.0.1:1: UNAVAILABLE: "
@@ -255,20 +268,45 @@ internal import Wire
     }
 
     @Test func anEndpointThatWasNeverReachedSaysSo() async throws {
+        let clock = ManualClock()
         let fleet = try Fleet(
             model: try TinyModel().bundle.description.encoder,
             addresses: [FleetStage.deadAddress],
             configuration: .init(),
-            clock: ManualClock(),
+            clock: clock,
             logger: silentLogger
         )
-        var stream = TestStream(seed: 9, on: fleet)
-        let error = await stream.fail(stream.makeChunk(), on: fleet)
+        let running = Task {
+            var stream = try TestStream(seed: 9, on: fleet)
+            return await stream.fail(stream.makeChunk())
+        }
+        await clock.sleeperArrived()
+        clock.advance(by: fleet.configuration.patience - .milliseconds(1))
+        await clock.sleeperArrived()
+        clock.advance(by: .milliseconds(1))
         #expect(
-            error?.message
+            try await running.value?.message
                 == "no inference server is ready to run it (127.0.0.1:1: not reached yet)"
         )
         fleet.close()
+    }
+
+    /// A chunk for which there is no endpoint waits for one.
+    @Test func aChunkWaitsForAnEndpoint() async throws {
+        try await FleetStage.with { stage in
+            stage.double.change { $0.isServerReady = false }
+            try await stage.fleet.check()
+            let running = Task {
+                var stream = try TestStream(seed: 12, on: stage.fleet)
+                for _ in 0..<3 { try await stream.run() }
+            }
+            await stage.clock.sleeperArrived()
+            stage.clock.advance(by: stage.fleet.configuration.patience - .seconds(1))
+            stage.double.change { $0.isServerReady = true }
+            try await stage.fleet.check()
+            try await running.value
+            #expect(stage.double.inferences.count == 3)
+        }
     }
 
     // MARK: Cancellation
@@ -278,12 +316,13 @@ internal import Wire
             let (fleet, double) = (stage.fleet, stage.double)
             double.answer(.never)
             let running = Task {
-                var stream = TestStream(seed: 10, on: fleet)
-                return await stream.fail(stream.makeChunk(), on: fleet)
+                var stream = try TestStream(seed: 10, on: fleet)
+                return await stream.fail(stream.makeChunk())
             }
             await double.inferences.reached(1)
             running.cancel()
-            #expect(await running.value?.kind == .cancelled)
+            let error = try await running.value
+            #expect(error?.kind == .cancelled)
             await double.cancellations.reached(1)
             #expect(double.inferences.count == 1)
             #expect(fleet.readiness.isReady, "it is not the endpoint's fault")
@@ -295,12 +334,15 @@ internal import Wire
             let (fleet, double) = (stage.fleet, stage.double)
             double.answer(.never)
             let running = Task {
-                var stream = TestStream(seed: 11, on: fleet)
-                return await stream.fail(stream.makeChunk(), on: fleet)
+                var stream = try TestStream(seed: 11, on: fleet)
+                return await stream.fail(stream.makeChunk())
             }
             await double.inferences.reached(1)
             fleet.close()
-            #expect(await running.value != nil)
+            await stage.clock.sleeperArrived()
+            stage.clock.advance(by: fleet.configuration.patience)
+            let error = try await running.value
+            #expect(error != nil)
         }
     }
 }

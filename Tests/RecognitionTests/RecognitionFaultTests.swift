@@ -68,7 +68,9 @@ internal import Wire
 
             stage.double.answer(fault.answer)
             await #expect {
-                try await session.append(Array(audio[20_001..<40_000])) { results.append($0) }
+                try await stage.withoutPatience {
+                    try await session.append(Array(audio[20_001..<40_000])) { results.append($0) }
+                }
             } throws: { error in
                 let error = error as? RecognitionError
                 return error?.code == fault.code && error?.origin == .backend
@@ -103,7 +105,9 @@ internal import Wire
                 let end = min(start + 20_000, audio.count)
                 stage.double.answer(.failure(.unavailable, "restarting"))
                 do {
-                    try await session.append(Array(audio[start..<end])) { events.append($0) }
+                    try await stage.withoutPatience {
+                        try await session.append(Array(audio[start..<end])) { events.append($0) }
+                    }
                 } catch let error as RecognitionError where error.code == .modelUnavailable {
                     failures += 1
                 }
@@ -146,7 +150,9 @@ internal import Wire
             )
             stage.double.answer(.changed { $0.rawOutputContents[0] = notANumber })
             await #expect {
-                try await broken.append(audio) { _ in Issue.record("a result") }
+                try await stage.withoutPatience {
+                    try await broken.append(audio) { _ in Issue.record("a result") }
+                }
             } throws: { error in
                 let error = error as? RecognitionError
                 return error?.code == .modelFailed && error?.origin == .backend

@@ -10,6 +10,8 @@ struct SessionStage: Sendable {
     let tiny: TinyModel
     let doubles: [TritonDouble]
     let model: SpeechModel
+    /// Spaces the fleet's checks; a chunk for which there is no endpoint waits until it has moved.
+    let fleetClock: ManualClock
 
     static func with(
         _ count: Int = 1,
@@ -23,17 +25,22 @@ struct SessionStage: Sendable {
         var configuration = Fleet.Configuration()
         configuration.inferTimeout = inferTimeout
         configuration.probeTimeout = .seconds(20)
+        configuration.patience = .seconds(40)
+        let fleetClock = ManualClock()
         let model = try SpeechModel(
             name: "tiny",
             bundle: tiny.bundle,
             endpoints: doubles.map(\.address),
             fleetConfiguration: configuration,
+            fleetClock: fleetClock,
             logger: silentLogger
         )
         let outcome: Result<Void, any Error>
         do {
             if checks { try await model.fleet.check() }
-            try await body(SessionStage(tiny: tiny, doubles: doubles, model: model))
+            try await body(
+                SessionStage(tiny: tiny, doubles: doubles, model: model, fleetClock: fleetClock)
+            )
             outcome = .success(())
         } catch {
             outcome = .failure(error)
@@ -44,6 +51,18 @@ struct SessionStage: Sendable {
     }
 
     var double: TritonDouble { doubles[0] }
+
+    /// Runs `body`, in which the fleet's patience ends whenever a chunk waits.
+    func withoutPatience(_ body: () async throws -> Void) async rethrows {
+        let moving = Task {
+            while !Task.isCancelled {
+                await fleetClock.sleeperArrived()
+                if !Task.isCancelled { fleetClock.advance(by: .seconds(40)) }
+            }
+        }
+        defer { moving.cancel() }
+        try await body()
+    }
 
     func makeSession(
         sampleRateHertz: Int = 16_000,

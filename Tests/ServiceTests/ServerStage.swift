@@ -21,9 +21,25 @@ struct ServerStage: Sendable {
     let server: SpeechServer
     let channel: Channel
     let clock: ManualClock
+    /// Of the fleets: a chunk for which there is no endpoint waits until it has moved.
+    let fleetClock: ManualClock
 
     /// Longer than any call here takes: a call that hangs fails its test.
     static let callTimeout = Duration.seconds(40)
+    private static let patience = Duration.seconds(100)
+
+    /// Runs `body`, in which the patience of the models' fleets ends whenever a chunk waits.
+    func withoutPatience(_ body: () async throws -> Void) async rethrows {
+        let moving = Task {
+            // Each fleet waits for its next check, an hour away.
+            while !Task.isCancelled {
+                await fleetClock.sleepersArrived(models.count + 1)
+                if !Task.isCancelled { fleetClock.advance(by: Self.patience) }
+            }
+        }
+        defer { moving.cancel() }
+        try await body()
+    }
 
     static func with(
         _ adjust: (inout SpeechServer.Configuration) -> Void = { _ in },
@@ -36,12 +52,15 @@ struct ServerStage: Sendable {
         fleetConfiguration.probeInterval = .seconds(3_600)
         fleetConfiguration.probeTimeout = .seconds(20)
         fleetConfiguration.inferTimeout = .seconds(20)
+        fleetConfiguration.patience = patience
+        let fleetClock = ManualClock()
         let models = try zip(["tiny", "other"], doubles).map { name, double in
             try SpeechModel(
                 name: name,
                 bundle: tiny.bundle,
                 endpoints: [double.address],
                 fleetConfiguration: fleetConfiguration,
+                fleetClock: fleetClock,
                 logger: silentLogger
             )
         }
@@ -64,7 +83,8 @@ struct ServerStage: Sendable {
             models: models,
             server: server,
             channel: channel,
-            clock: clock
+            clock: clock,
+            fleetClock: fleetClock
         )
         let outcome: Result<Void, any Error>
         do {

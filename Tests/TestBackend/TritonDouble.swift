@@ -17,6 +17,8 @@ public final class TritonDouble: Sendable {
         /// Whether questions about readiness are answered at all.
         public var answersProbes = true
         public var answer = Answer.right
+        /// What becomes of a probe's chunk, when it is something else.
+        public var probeAnswer: Answer?
 
         public init() {}
     }
@@ -60,8 +62,10 @@ public final class TritonDouble: Sendable {
 
     public let port: Int
     public var address: String { "127.0.0.1:\(port)" }
-    /// Chunks that came.
+    /// Chunks of streams that came.
     public let inferences = Tally()
+    /// Chunks of nothing but zeros that came, which no stream of a test's sends: the probes'.
+    public let probeChunks = Tally()
     /// Questions whether the server is ready.
     public let probes = Tally()
     /// Chunks whose call died before they were answered.
@@ -88,6 +92,7 @@ public final class TritonDouble: Sendable {
     public init(port: Int = 0) throws {
         let state = Shared()
         let (inferences, probes, cancellations) = (inferences, probes, cancellations)
+        let probeChunks = probeChunks
         var configuration = Server.Configuration()
         configuration.listenAddress = "127.0.0.1:\(port)"
         server = try Server(
@@ -111,11 +116,13 @@ public final class TritonDouble: Sendable {
                 Self.path("ModelInfer"): { call in
                     guard let message = try await call.next() else { return }
                     let request = try Inference_ModelInferRequest(parsing: message)
+                    let isProbe = request.rawInputContents.allSatisfy { $0.allSatisfy { $0 == 0 } }
                     let answer = state.withLock { state in
+                        if isProbe { return state.conduct.probeAnswer ?? state.conduct.answer }
                         state.lastRequest = request
                         return state.conduct.answer
                     }
-                    inferences.add()
+                    (isProbe ? probeChunks : inferences).add()
                     defer { if Task.isCancelled { cancellations.add() } }
                     try await call.send(try await answer.make(try TinyEncoder.answer(request)))
                 },
@@ -138,7 +145,7 @@ public final class TritonDouble: Sendable {
         }
     }
 
-    /// The request that came last.
+    /// The request of a stream that came last.
     public var lastRequest: Inference_ModelInferRequest? { state.withLock { $0.lastRequest } }
 
     public func change(_ change: (inout Conduct) -> Void) {

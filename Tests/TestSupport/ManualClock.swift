@@ -29,7 +29,8 @@ public final class ManualClock: Clock {
         var sleepers: [Int: Sleeper] = [:]
         var cancelled: Set<Int> = []
         /// Those who wait for someone to fall asleep.
-        var observers: [CheckedContinuation<Void, Never>] = []
+        var observers: [Int: CheckedContinuation<Void, Never>] = [:]
+        var nextObserver = 0
     }
 
     private let state = Mutex(State())
@@ -53,8 +54,8 @@ public final class ManualClock: Clock {
                     }
                     if deadline <= state.now { return [{ continuation.resume() }] }
                     state.sleepers[id] = Sleeper(deadline: deadline, continuation: continuation)
-                    defer { state.observers = [] }
-                    return state.observers.map { observer in { observer.resume() } }
+                    defer { state.observers = [:] }
+                    return state.observers.values.map { observer in { observer.resume() } }
                 }
                 for action in actions { action() }
             }
@@ -68,20 +69,30 @@ public final class ManualClock: Clock {
         }
     }
 
-    /// Returns once at least one sleeper waits for the clock to move.
+    /// Returns once at least one sleeper waits for the clock to move, or when the task is cancelled.
     public func sleeperArrived() async {
         await sleepersArrived(1)
     }
 
-    /// Returns once so many sleepers wait for the clock to move.
+    /// Returns once so many sleepers wait for the clock to move, or when the task is cancelled.
     public func sleepersArrived(_ count: Int) async {
-        while state.withLock({ $0.sleepers.count }) < count {
-            await withCheckedContinuation { continuation in
-                let areThere = state.withLock { state in
-                    if state.sleepers.count < count { state.observers.append(continuation) }
-                    return state.sleepers.count >= count
+        while !Task.isCancelled, state.withLock({ $0.sleepers.count }) < count {
+            let id = state.withLock { state in
+                state.nextObserver += 1
+                return state.nextObserver
+            }
+            await withTaskCancellationHandler {
+                await withCheckedContinuation { continuation in
+                    let waits = state.withLock { state in
+                        // Looked at under the lock, which cancellation takes after it has set this.
+                        guard state.sleepers.count < count, !Task.isCancelled else { return false }
+                        state.observers[id] = continuation
+                        return true
+                    }
+                    if !waits { continuation.resume() }
                 }
-                if areThere { continuation.resume() }
+            } onCancel: {
+                state.withLock { $0.observers.removeValue(forKey: id) }?.resume()
             }
         }
     }
