@@ -276,7 +276,8 @@ class TritonPythonModel:
 
     def _scatter(self, chunks: list[Chunk]) -> None:
         """Keep the states after the batch."""
-        rows = [self.discarded_row if chunk.ends else chunk.row for chunk in chunks]
+        # What ends is written too, into the row that it frees or the one for what is not kept.
+        rows = [chunk.row for chunk in chunks]
         for name, output in self.state_outputs.items():
             self.kept[name][rows] = self.outputs[output][: len(chunks)]
 
