@@ -242,13 +242,15 @@ class OwnServerTests(TritonCase):
 
     def test_an_idle_stream_is_given_up(self) -> None:
         server = self.server(
-            ("max_sequence_idle_microseconds: 60000000", "max_sequence_idle_microseconds: 1000000")
+            ("max_sequence_idle_microseconds: 60000000", "max_sequence_idle_microseconds: 1000000"),
+            ("max_candidate_sequences: 4096", "max_candidate_sequences: 1"),
         )
-        stream = Stream(server)
+        stream, next_stream = Stream(server), Stream(server)
         snapshot = stream.start(1, ALL).tensors
-        # Asking would keep it from being idle, and the server's clock is its own.
-        time.sleep(2.5)
+        # It waits for the only place, so that its answer tells when the first was given up.
+        self.assertEqual(next_stream.start(1).code, StatusCode.OK)
         self.assert_refused(stream.chunk(2), StatusCode.INVALID_ARGUMENT, NO_START)
+        next_stream.end()
         states = {"state": snapshot["new_state"], "state_int64": snapshot["new_state_int64"]}
         self.assertEqual(Stream(server).start(2, **states).code, StatusCode.OK)
 
