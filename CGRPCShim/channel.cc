@@ -1,6 +1,7 @@
 #include "channel.h"
 
 #include <chrono>
+#include <thread>
 
 #include "tls.h"
 
@@ -62,7 +63,9 @@ cgrpc_channel::cgrpc_channel(const cgrpc_channel_options& options) : stub(connec
 
 void cgrpc_channel::unref() {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-        delete this;
+        // The last reference often goes in a callback, on one of gRPC's threads. Those end with the
+        // last channel of the process, which waits for them: it must not be one of them that does.
+        std::thread([this] { delete this; }).detach();
     }
 }
 

@@ -38,6 +38,7 @@ public final class SpeechModel: Sendable {
         endpoints: [String],
         languageModels: [ServedLanguageModel] = [],
         outputCase: OutputCase = .asIs,
+        statePolicy: EncoderDescription.StatePolicy? = nil,
         fleetConfiguration: Fleet.Configuration,
         fleetClock: any Clock<Duration> = ContinuousClock(),
         logger: Logger
@@ -48,8 +49,9 @@ public final class SpeechModel: Sendable {
         phraseQueue = DispatchQueue(label: "phrases \(name)", qos: .utility)
         var logger = logger
         logger[metadataKey: "model"] = "\(name)"
+        let encoder = bundle.description.encoder
         fleet = try Fleet(
-            model: bundle.description.encoder,
+            model: try statePolicy.map { try encoder.using($0) } ?? encoder,
             addresses: endpoints,
             configuration: fleetConfiguration,
             clock: fleetClock,

@@ -27,3 +27,12 @@ extension Fleet.Configuration {
         admission.maximumStreams = settings.admission.maximumStreams
     }
 }
+
+extension EncoderDescription.StatePolicy {
+    init(_ policy: Operations.Configuration.StatePolicy) {
+        switch policy {
+        case .carried: self = .carried
+        case .resident: self = .resident
+        }
+    }
+}

@@ -120,6 +120,7 @@ struct Serve: AsyncParsableCommand {
                 try ServedLanguageModel($0, vocabulary: bundle.vocabulary)
             },
             outputCase: OutputCase(settings.outputCase),
+            statePolicy: settings.fleet.statePolicy.map(EncoderDescription.StatePolicy.init),
             fleetConfiguration: Fleet.Configuration(settings.fleet),
             logger: logger
         )
