@@ -125,6 +125,9 @@ extension LoadReport {
             ("audio a second", ReportFormat.number(throughput.audioSecondsPerSecond), "s"),
             ("streams failed", ReportFormat.number(streams.failed), ""),
         ]
+        if streams.refused > 0 {
+            tiles.append(("streams refused", ReportFormat.number(streams.refused), ""))
+        }
         if finals.compared {
             tiles.append(("finals differ", ReportFormat.number(finals.streamsDiffering), ""))
         }
@@ -132,7 +135,7 @@ extension LoadReport {
             tiles.append(("word error rate", ReportFormat.number(words.errorRate * 100, 2), "%"))
         }
         if let cost = server?.cpuSecondsPerAudioSecond {
-            tiles.append(("CPU a second of audio", ReportFormat.number(cost * 1000, 2), "ms"))
+            tiles.append(("CPU for a second of audio", ReportFormat.number(cost * 1000, 2), "ms"))
         }
         let written = tiles.map { name, value, unit in
             let suffix = unit.isEmpty ? "" : "<small>\(unit)</small>"

@@ -51,9 +51,10 @@ extension LoadReport {
                 entry.quantiles.map { (middle(of: entry.moment), value($0)) }
             }
         }
-        let digits = (yTicks.last ?? 1) < 10 ? 1 : 0
         var parts = [
-            timeAxes(frame, yTicks: yTicks) { "\(ReportFormat.number($0, digits)) ms" },
+            timeAxes(frame, yTicks: yTicks) {
+                ReportFormat.axisLatency($0, upTo: yTicks.last ?? 1)
+            },
             frame.band(band(\.p95, \.p99), class: "band99"),
             frame.band(band(\.p50, \.p95), class: "band95"),
             frame.line(line(\.p99), class: "line99"),
@@ -131,9 +132,11 @@ extension LoadReport {
             // A label that would lie on the one before it goes below it.
             let isCrowded = x < labelledUpTo
             labelledUpTo = x + 30
+            let isAtEdge = x > frame.width - PlotFrame.right - 26
+            let place = PlotFrame.written(isAtEdge ? x - 4 : x + 4)
             parts.append(
-                #"<text class="note" x="\#(PlotFrame.written(x + 4))" "#
-                    + #"y="\#(Int(PlotFrame.top) + (isCrowded ? 24 : 10))">\#(name)</text>"#
+                #"<text class="note" x="\#(place)" y="\#(Int(PlotFrame.top) + (isCrowded ? 24 : 10))" "#
+                    + #"text-anchor="\#(isAtEdge ? "end" : "start")">\#(name)</text>"#
             )
         }
         return frame.svg(label: "How long finals took", parts)
@@ -204,13 +207,14 @@ extension LoadReport {
         let shares = [
             (0.0, "0"), (log10(2), "50"), (1, "90"), (2, "99"), (3, "99.9"), (4, "99.99"),
         ]
-        let digits = (yTicks.last ?? 1) < 10 ? 1 : 0
         return frame.svg(
             label: "Latency by percentile",
             [
                 frame.axes(
                     xTicks: shares.filter { $0.0 <= depth }.map { ($0.0, $0.1) },
-                    yTicks: yTicks.map { ($0, "\(ReportFormat.number($0, digits)) ms") },
+                    yTicks: yTicks.map {
+                        ($0, ReportFormat.axisLatency($0, upTo: yTicks.last ?? 1))
+                    },
                     xTitle: "percentile"
                 )
             ] + lines.map { frame.line($0.points, class: $0.name) }

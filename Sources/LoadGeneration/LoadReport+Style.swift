@@ -35,7 +35,7 @@ extension LoadReport {
         .bad { background: var(--badSoft); color: var(--bad); }
         .tiles {
           display: grid; gap: 12px; margin-bottom: 14px;
-          grid-template-columns: repeat(auto-fit, minmax(150px, 1fr));
+          grid-template-columns: repeat(auto-fit, minmax(190px, 1fr));
         }
         .tile, figure, main > section:not(.tiles) {
           background: var(--card); border: 1px solid var(--edge); border-radius: 12px;
@@ -83,6 +83,10 @@ extension LoadReport {
         path.lineOpen { stroke: var(--soft); }
         path.lineSpeaking { stroke: var(--p50); }
         path.lineServer { stroke: var(--server); }
+        circle.line50 { fill: var(--p50); }
+        circle.line95 { fill: var(--p95); }
+        circle.line99 { fill: var(--p99); }
+        circle.lineServer { fill: var(--server); }
         .band95 { fill: var(--band95); }
         .band99 { fill: var(--band99); }
         .bandOpen { fill: var(--openSoft); }

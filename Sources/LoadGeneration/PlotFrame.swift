@@ -8,7 +8,7 @@ struct PlotFrame {
     let xRange: ClosedRange<Double>
     let yRange: ClosedRange<Double>
 
-    static let left = 58.0
+    static let left = 64.0
     static let right = 14.0
     static let top = 12.0
     static let bottom = 34.0
@@ -89,25 +89,31 @@ struct PlotFrame {
         """
     }
 
-    /// A line through points, broken where one is missing.
+    /// A line through points, broken where one is missing. A point by itself is a dot.
     func line(_ points: [(x: Double, y: Double)?], class name: String) -> String {
-        let paths = points.split { $0 == nil }.map { run in
-            let written = run.compactMap { $0 }.map { point($0.x, $0.y) }
-            // A point by itself is drawn as a dot, by the line's round ends.
-            return "M" + (written.count == 1 ? written + written : written).joined(separator: "L")
+        let runs = points.split { $0 == nil }.map { run in
+            run.compactMap { $0 }.map { point($0.x, $0.y) }
         }
-        return paths.isEmpty ? "" : #"<path class="\#(name)" d="\#(paths.joined())"/>"#
+        let paths = runs.filter { $0.count > 1 }.map { "M" + $0.joined(separator: "L") }
+        let dots = runs.filter { $0.count == 1 }.flatMap { $0 }.map { point in
+            let place = point.split(separator: ",")
+            return #"<circle class="\#(name)" cx="\#(place[0])" cy="\#(place[1])" r="3"/>"#
+        }
+        let path = paths.isEmpty ? [] : [#"<path class="\#(name)" d="\#(paths.joined())"/>"#]
+        return (path + dots).joined(separator: "\n")
     }
 
     /// The area between two lines, broken where a point is missing.
     func band(_ points: [(x: Double, low: Double, high: Double)?], class name: String) -> String {
         let paths = points.split { $0 == nil }.map { run in
             let run = run.compactMap { $0 }
+            guard run.count > 1 else { return "" }
             let there = run.map { point($0.x, $0.high) }
             let back = run.reversed().map { point($0.x, $0.low) }
             return "M" + (there + back).joined(separator: "L") + "Z"
         }
-        return paths.isEmpty ? "" : #"<path class="\#(name)" d="\#(paths.joined())"/>"#
+        let joined = paths.joined()
+        return joined.isEmpty ? "" : #"<path class="\#(name)" d="\#(joined)"/>"#
     }
 
     func bar(

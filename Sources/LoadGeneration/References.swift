@@ -14,8 +14,7 @@ public struct References: Sendable {
 
     /// - Throws: ``LoadError`` that names the line that cannot be read.
     public init(contentsOf text: String, file: String) throws(LoadError) {
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-            .map { $0.hasSuffix("\r") ? $0.dropLast() : $0 }
+        let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
         if lines.first?.hasPrefix("{") == true {
             try readObjects(lines, file)
         } else {

@@ -26,6 +26,13 @@ enum ReportFormat {
             ? "\(self.milliseconds(milliseconds)) ms" : "\(number(milliseconds / 1000, 1)) s"
     }
 
+    /// Beside an axis that ends at `maximum`.
+    static func axisLatency(_ milliseconds: Double, upTo maximum: Double) -> String {
+        maximum < 1000
+            ? "\(number(milliseconds, maximum < 10 ? 1 : 0)) ms"
+            : "\(number(milliseconds / 1000, maximum < 10_000 ? 1 : 0)) s"
+    }
+
     static func bytes(_ count: Int) -> String {
         let value = Double(count)
         if value < 10 * 1024 { return "\(number(value)) B" }

@@ -5,11 +5,12 @@
 ///     absent   -> speaking    it arrives, and a turn is free
 ///     absent   -> waiting     it arrives, and none is
 ///     waiting  -> speaking    another leaves, and the draw falls on this one
-///     waiting  -> absent      it withdraws (its stream has ended), or the turns are closed
+///     waiting  -> absent      it withdraws (its stream has ended), or all are dismissed
 ///     speaking -> absent      it leaves
 ///
 /// A slot may withdraw before it arrives, since its stream can end at any moment: its next arrival
-/// is then turned away.
+/// is then turned away. So is everybody who arrives once the turns are over; who waits by then goes on
+/// waiting until dismissed.
 public struct SpeakingTurns: Sendable {
     /// What comes of an arrival.
     public enum Arrival: Sendable, Equatable {
@@ -21,7 +22,7 @@ public struct SpeakingTurns: Sendable {
     private let limit: Int
     private var generator: SeededGenerator
     private var speakingCount = 0
-    private var isClosed = false
+    private var isOver = false
     private var waiting: [Int] = []
     /// Where each waiting slot stands in `waiting`.
     private var places: [Int: Int] = [:]
@@ -40,7 +41,7 @@ public struct SpeakingTurns: Sendable {
 
     public mutating func arrive(_ slot: Int) -> Arrival {
         precondition(places[slot] == nil, "slot \(slot) waits already")
-        if withdrawn.remove(slot) != nil || isClosed { return .turnedAway }
+        if withdrawn.remove(slot) != nil || isOver { return .turnedAway }
         if speakingCount < limit {
             speakingCount += 1
             return .speaks
@@ -53,7 +54,7 @@ public struct SpeakingTurns: Sendable {
     /// One who spoke has done so. Returns the slot whose turn it is now, drawn from those who wait.
     public mutating func leave() -> Int? {
         precondition(speakingCount > 0, "only who speaks can leave")
-        guard !isClosed, !waiting.isEmpty else {
+        guard !isOver, !waiting.isEmpty else {
             speakingCount -= 1
             return nil
         }
@@ -70,15 +71,22 @@ public struct SpeakingTurns: Sendable {
         return true
     }
 
-    /// Nobody speaks from here on who does not yet. Returns the slots that waited.
-    public mutating func close() -> [Int] {
-        isClosed = true
+    /// Nobody speaks from here on who does not yet.
+    public mutating func end() {
+        isOver = true
+    }
+
+    /// Ends the turns. Returns the slots that waited.
+    public mutating func dismiss() -> [Int] {
+        end()
         defer {
             waiting = []
             places = [:]
         }
         return waiting
     }
+
+    public var waitingCount: Int { waiting.count }
 
     private mutating func remove(at place: Int) -> Int {
         let slot = waiting[place]

@@ -72,7 +72,7 @@ internal import Testing
 @Suite struct ProcessUsageTests {
     @Test func readsAProcessWithAnOddName() {
         let stat =
-            "7 (a) S (b) 1 7 7 0 -1 4194304 100 0 0 0 250 50 0 0 20 0 9 0 100 1000000 300 "
+            "7 (a) S (b) S 1 7 7 0 -1 4194304 100 0 0 0 250 50 0 0 20 0 9 0 100 1000000 300 "
             + "18446744073709551615 1 1 0 0 0 0 0 0 0"
         // The name ends at the last parenthesis, and this one's is "a) S (b".
         #expect(

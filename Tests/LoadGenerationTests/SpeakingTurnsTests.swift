@@ -37,14 +37,17 @@ internal import Testing
         #expect(another == .speaks)
     }
 
-    @Test func nobodySpeaksWhoComesAfterTheEnd() {
+    @Test func nobodySpeaksAfterTheEndAndWhoWaitsIsDismissed() {
         var turns = SpeakingTurns(limit: 1, seed: 1)
         for slot in 0..<4 { _ = turns.arrive(slot) }
-        #expect(Set(turns.close()) == [1, 2, 3])
+        turns.end()
         let next = turns.leave()
         #expect(next == nil)
         let arrival = turns.arrive(5)
         #expect(arrival == .turnedAway)
+        #expect(turns.waitingCount == 3)
+        #expect(Set(turns.dismiss()) == [1, 2, 3])
+        #expect(turns.waitingCount == 0)
     }
 
     @Test func theLimitHoldsWhateverHappens() {

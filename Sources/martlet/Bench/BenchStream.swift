@@ -21,7 +21,7 @@ struct BenchStream {
 
     enum End: Sendable {
         case ok(StreamFinals)
-        case failed(RPCError, afterResult: Bool)
+        case failed(RPCError, after: Duration, hadResult: Bool)
         /// The load was over before the stream's turn to speak came.
         case silent
     }
@@ -31,7 +31,10 @@ struct BenchStream {
     /// Nil where the stream is alone.
     let load: Load?
 
-    func run() async -> End {
+    /// Tells `ended` as soon as the call has ended; returns when its sender has noticed, which can
+    /// take as long as a message.
+    func run(_ ended: (End) -> Void = { _ in }) async -> End {
+        let opened = ContinuousClock.now
         let call = channel.call("/martlet.v1.Recognizer/Recognize", metadata: [:], timeout: nil)
         let log = SendTimes(recording.cut)
         return await withTaskGroup(of: Void.self) { group in
@@ -42,7 +45,8 @@ struct BenchStream {
                     // The reader learns the call's status, which says more than a failed write.
                 }
             }
-            let end = await receive(from: call, log)
+            let end = await receive(from: call, log, opened)
+            ended(end)
             if let load { load.floor.withdraw(load.slot) }
             return end
         }
@@ -98,7 +102,11 @@ struct BenchStream {
         try await call.finishSending()
     }
 
-    private func receive(from call: Call, _ log: SendTimes) async -> End {
+    private func receive(
+        from call: Call,
+        _ log: SendTimes,
+        _ opened: ContinuousClock.Instant
+    ) async -> End {
         var finals = StreamFinals()
         // The last final's latency is noted when the stream has ended well, and only then.
         var lastFinal: Duration?
@@ -131,12 +139,14 @@ struct BenchStream {
             }
         } catch let error as RPCError {
             return log.hasGivenUp && error.code == .cancelled
-                ? .silent : .failed(error, afterResult: hasResult)
+                ? .silent
+                : .failed(error, after: ContinuousClock.now - opened, hadResult: hasResult)
         } catch {
             call.cancel()
             return .failed(
                 RPCError(.internal, "the server sent no RecognizeResponse: \(error)"),
-                afterResult: true
+                after: ContinuousClock.now - opened,
+                hadResult: true
             )
         }
         if let lastFinal { load?.record.note { $0.lastFinal(lastFinal, at: $1) } }

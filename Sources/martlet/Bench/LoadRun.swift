@@ -19,6 +19,7 @@ struct LoadRun {
 
     /// Streams that have not ended so long after the load, and the longest recording, are given up.
     private static let drainLimit = Duration.seconds(30)
+    private static let drainInterval = Duration.milliseconds(50)
 
     /// Runs the load; returns when its last stream has ended. `stop` resolves when somebody wants it
     /// to be over before its time.
@@ -35,9 +36,16 @@ struct LoadRun {
                 group.cancelAll()
             }
             course.isOver = true
-            floor.close()
+            floor.end()
             let longest = recordings.map(\.duration).max() ?? .zero
-            try await Task.sleep(for: Self.drainLimit + (realTime ? longest : .zero))
+            let limit = ContinuousClock.now + Self.drainLimit + (realTime ? longest : .zero)
+            // Thousands of silent streams that end at once are a load of their own, which those who
+            // still speak should not be measured by.
+            while record.note({ ledger, _ in ledger.open }) > floor.waitingCount, .now < limit {
+                try await Task.sleep(for: Self.drainInterval)
+            }
+            floor.dismiss()
+            try await Task.sleep(until: limit + Self.drainInterval)
             course.isGivenUp = true
             for channel in channels { channel.close() }
         }
@@ -63,7 +71,6 @@ struct LoadRun {
             // Who was refused tries the same recording again.
             let index = refused ?? choices.recording()
             refused = nil
-            let opened = ContinuousClock.now
             floor.begin(slot)
             record.note { $0.streamOpened(at: $1) }
             let stream = BenchStream(
@@ -77,14 +84,15 @@ struct LoadRun {
                     phase: realTime ? choices.phase() : .zero
                 )
             )
-            let end = await stream.run()
-            let outcome = outcome(of: end, recording: index, opened: opened, course)
-            record.note { $0.streamEnded(outcome, recording: recordings[index].name, at: $1) }
+            let end = await stream.run { end in
+                let outcome = outcome(of: end, recording: index, course)
+                record.note { $0.streamEnded(outcome, recording: recordings[index].name, at: $1) }
+                if case .refused = outcome { refused = index }
+            }
             switch end {
-            case .failed(let error, _):
+            case .failed(let error, _, _):
                 // Also after a failure, so that a server that is gone is not besieged.
                 let pause = choices.pause(advice: error.retryAdvice)
-                if case .refused = outcome { refused = index }
                 await pacer.sleep(until: min(.now + pause, course.end))
             case .ok, .silent: break
             }
@@ -94,7 +102,6 @@ struct LoadRun {
     private func outcome(
         of end: BenchStream.End,
         recording: Int,
-        opened: ContinuousClock.Instant,
         _ course: LoadCourse
     ) -> LoadLedger.Outcome {
         switch end {
@@ -107,10 +114,8 @@ struct LoadRun {
                     WordErrors(reference: $0, recognised: finals.text)
                 }
             )
-        case .failed(let error, let afterResult):
-            if error.code == .resourceExhausted, !afterResult {
-                return .refused(after: ContinuousClock.now - opened)
-            }
+        case .failed(let error, let latency, let hadResult):
+            if error.code == .resourceExhausted, !hadResult { return .refused(after: latency) }
             if course.isGivenUp {
                 return .failed(code: "UNFINISHED", message: "had not ended long after the load")
             }

@@ -46,9 +46,17 @@ final class SpeakingFloor: Sendable {
         waiting?.resume(returning: false)
     }
 
-    func close() {
+    /// Nobody speaks from here on who does not yet; who waits, waits.
+    func end() {
+        state.withLock { $0.turns.end() }
+    }
+
+    var waitingCount: Int { state.withLock { $0.turns.waitingCount } }
+
+    /// Ends the turns and the waiting.
+    func dismiss() {
         let waiting = state.withLock { state in
-            state.turns.close().compactMap { state.waiting.removeValue(forKey: $0) }
+            state.turns.dismiss().compactMap { state.waiting.removeValue(forKey: $0) }
         }
         for continuation in waiting { continuation.resume(returning: false) }
     }

@@ -19,7 +19,7 @@ struct UndisturbedRun {
             let stream = BenchStream(recording: recording, channel: channel, load: nil)
             switch await stream.run() {
             case .ok(let finals): expected.finals[recording.name] = finals
-            case .failed(let error, _):
+            case .failed(let error, _, _):
                 throw CommandError("\(recording.name), recognised alone: \(error)")
             case .silent: preconditionFailure("a stream that is alone has its turn")
             }
