@@ -99,11 +99,19 @@ extension Configuration.Model {
         }
         let addresses = try model.required(.endpoints)
         for element in try addresses.list(count: 1...Configuration.maximumEndpoints) {
-            let address = try element.address(ports: 1...65_535)
+            let address = try element.endpoint()
             guard !endpoints.contains(where: { $0.lowercased() == address.lowercased() }) else {
                 throw element.error("\(address.shown) is listed twice; keep one")
             }
             endpoints.append(address)
+        }
+        try model.read(
+            .resolveInterval,
+            into: &resolveInterval,
+            in: .milliseconds(100) ... .seconds(3600)
+        )
+        if let value = model.optional(.tls) {
+            tls = try Configuration.TLS(value, resolve: resolve)
         }
         try model.read(.outputCase, into: &outputCase) { value throws(YAMLError) in
             try value.choice(of: Configuration.OutputCase.self)

@@ -64,8 +64,13 @@ public struct Configuration: Sendable, Equatable {
         public var name: String
         /// The bundle's directory; `load` resolves it against the configuration file's.
         public var bundleDirectory: String
-        /// Each Triton's gRPC address, `host:port`; at least one.
+        /// Where the Tritons are, at least one: `host:port` of one, or `dns:host:port` for one at
+        /// every address that the name has.
         public var endpoints: [String]
+        /// Time between two lookups of a name in `endpoints`.
+        public var resolveInterval: Duration = .seconds(10)
+        /// How connections to the endpoints are encrypted; nil: plaintext.
+        public var tls: TLS?
         /// The letters in which words are written.
         public var outputCase = OutputCase.asIs
         /// Those that requests may choose, with distinct names.

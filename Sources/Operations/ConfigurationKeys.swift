@@ -30,6 +30,8 @@ package enum LimitsKey: String, CaseIterable, Sendable {
 
 package enum ModelKey: String, CaseIterable, Sendable {
     case name, bundle, endpoints
+    case resolveInterval = "resolve_interval"
+    case tls
     case outputCase = "output_case"
     case languageModels = "language_models"
     case statePolicy = "state_policy"
@@ -81,4 +83,10 @@ package enum HealthKey: String, CaseIterable, Sendable {
     case minimumEjection = "min_ejection"
     case maximumEjection = "max_ejection"
     case maximumEjectedShare = "max_ejected_share"
+}
+
+package enum TLSKey: String, CaseIterable, Sendable {
+    case authorities = "ca"
+    case certificate, key
+    case serverName = "server_name"
 }

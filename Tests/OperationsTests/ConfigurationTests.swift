@@ -84,6 +84,8 @@ private let least = "models: [ { name: m, bundle: b, endpoints: [\"h:1\"] } ]\n"
               - name: first
                 bundle: /elsewhere/b
                 endpoints: ["10.0.0.7:8001", "triton-0.example.org:8001", "[2001:db8::1]:9"]
+                resolve_interval: 5s
+                tls: { ca: /tls/ca.pem, certificate: c.pem, key: ../k.pem, server_name: triton }
                 state_policy: resident
                 connections: 3
                 infer_timeout: 250ms
@@ -114,7 +116,10 @@ private let least = "models: [ { name: m, bundle: b, endpoints: [\"h:1\"] } ]\n"
                     insertion_bonus: 1
                     unknown_word_offset: -5
                     source: { file: /lm/source.arpa, weight: 0.25 }
-              - { name: second, bundle: ../c/./d, endpoints: ["h:1"] }
+              - name: second
+                bundle: ../c/./d
+                endpoints: ["dns:triton.example.org:8001", "dns:[::1]:1"]
+                tls: {}
             """
         ).get()
         #expect(configuration.server.listenAddress == "[::1]:0")
@@ -177,7 +182,21 @@ private let least = "models: [ { name: m, bundle: b, endpoints: [\"h:1\"] } ]\n"
         large.sourceFile = "/lm/source.arpa"
         large.sourceWeight = 0.25
         #expect(first.languageModels == [small, large])
-        #expect(configuration.models[1].bundleDirectory.hasSuffix("/c/d"))
+        #expect(first.resolveInterval == .seconds(5))
+        let tls = try #require(first.tls)
+        #expect(tls.authoritiesFile == "/tls/ca.pem")
+        // The files' directory is a new one in each test.
+        let directory = try #require(tls.certificateFile).dropLast("/c.pem".count)
+        #expect(
+            tls.keyFile == directory.prefix(upTo: try #require(directory.lastIndex(of: "/")))
+                + "/k.pem"
+        )
+        #expect(tls.serverName == "triton")
+        let second = configuration.models[1]
+        #expect(second.bundleDirectory.hasSuffix("/c/d"))
+        #expect(second.endpoints == ["dns:triton.example.org:8001", "dns:[::1]:1"])
+        #expect(second.resolveInterval == .seconds(10))
+        #expect(second.tls == Configuration.TLS())
     }
 
     @Test func environmentOverridesTheFileAndFlagsOverrideBoth() throws {
@@ -221,9 +240,9 @@ private let least = "models: [ { name: m, bundle: b, endpoints: [\"h:1\"] } ]\n"
         (
             "models: [ { name: m, bundle: b, endpoint: [] } ]",
             "martlet.yaml:1:33: models[0].endpoint: unknown key; did you mean \"endpoints\"? (known"
-                + " keys: name, bundle, endpoints, output_case, language_models, state_policy,"
-                + " connections, infer_timeout, patience, balancing, slow_start, batching, hedging,"
-                + " snapshots, health, retries, admission)"
+                + " keys: name, bundle, endpoints, resolve_interval, tls, output_case, language_models,"
+                + " state_policy, connections, infer_timeout, patience, balancing, slow_start,"
+                + " batching, hedging, snapshots, health, retries, admission)"
         ),
         (
             "models: [ { name: m, bundle: b } ]",
@@ -251,7 +270,8 @@ private let least = "models: [ { name: m, bundle: b, endpoints: [\"h:1\"] } ]\n"
         (
             "models: [ { name: m, bundle: b, endpoints: [\"h:1\"], health: { intervall: 1s } } ]",
             "martlet.yaml:1:63: models[0].health.intervall: unknown key; did you mean"
-                + " \"interval\"? (known keys: interval, timeout)"
+                + " \"interval\"? (known keys: interval, timeout, unanswered_checks,"
+                + " failures_to_eject, min_ejection, max_ejection, max_ejected_share)"
         ),
         (
             "models: [ { name: m, bundle: b, endpoints: [\"h:1\"],"
@@ -263,6 +283,33 @@ private let least = "models: [ { name: m, bundle: b, endpoints: [\"h:1\"] } ]\n"
                 + " [ { name: l, file: a, unit: word }, { name: l, file: b, unit: word } ] } ]",
             "martlet.yaml:1:106: models[0].language_models[1]: two language models are called \"l\";"
                 + " give each a name of its own"
+        ),
+        (
+            "models: [ { name: m, bundle: b, endpoints: [\"h:1\"], tls: { key: k } } ]",
+            "martlet.yaml:1:58: models[0].tls: a key without a certificate; give both, or neither"
+        ),
+        (
+            "models: [ { name: m, bundle: b, endpoints: [\"h:1\"], tls: { certificate: c } } ]",
+            "martlet.yaml:1:58: models[0].tls: a certificate without a key; give both, or neither"
+        ),
+        (
+            "models: [ { name: m, bundle: b, endpoints: [\"h:1\"], tls: { server_name: \"h:1\" } } ]",
+            "martlet.yaml:1:73: models[0].tls.server_name: \"h:1\" is not a host's name; write it"
+                + " without a port"
+        ),
+        (
+            "models: [ { name: m, bundle: b, endpoints: [\"h:1\"], tls: { certifcate: c } } ]",
+            "martlet.yaml:1:60: models[0].tls.certifcate: unknown key; did you mean \"certificate\"?"
+                + " (known keys: ca, certificate, key, server_name)"
+        ),
+        (
+            "models: [ { name: m, bundle: b, endpoints: [\"h:1\"], resolve_interval: 1ms } ]",
+            "martlet.yaml:1:71: models[0].resolve_interval: expected a duration from 100ms to 1h"
+                + " (such as 250ms, 1.5s, 2m, 4h), found \"1ms\""
+        ),
+        (
+            "models: [ { name: m, bundle: b, endpoints: [\"dns:h:1\", \"dns:H:1\"] } ]",
+            "martlet.yaml:1:56: models[0].endpoints[1]: \"dns:H:1\" is listed twice; keep one"
         ),
         (
             "server: { log_level: verbose }\n" + least,
@@ -312,11 +359,36 @@ private let least = "models: [ { name: m, bundle: b, endpoints: [\"h:1\"] } ]\n"
         )
     }
 
+    @Test(arguments: [
+        ("dns:h", "it has no port"), ("dns:8001", "it has no port"),
+        ("dns:h:0", "its port must be from 1 to 65535"),
+        ("dns:::1:8001", "an IPv6 address needs brackets"),
+        ("dns::8001", "its host is neither a name nor an IPv4 address"),
+        ("dns:///h:8001", "its host is neither a name nor an IPv4 address"),
+    ])
+    func namesThatAreNone(endpoint: String, reason: String) throws {
+        let message = try failure(
+            "models: [ { name: m, bundle: b, endpoints: [\"\(endpoint)\"] } ]"
+        )
+        #expect(
+            message == """
+                martlet.yaml:1:45: models[0].endpoints[0]: "\(endpoint)" names no endpoints: \
+                \(reason); write dns:host:port, such as dns:triton.default.svc.cluster.local:8001
+                """
+        )
+        // Nothing but an endpoint may be one.
+        #expect(
+            try failure("server: { listen: \"dns:h:1\" }\n" + least).contains(
+                "\"dns:h:1\" is not an address: an IPv6 address needs brackets"
+            )
+        )
+    }
+
     @Test func mistakesOutsideTheFileNameTheirOrigin() throws {
         #expect(
             try failure(least, environment: ["MARTLET_SERVER__LISTN": "x"]) == """
                 environment MARTLET_SERVER__LISTN: server.listn: unknown key; did you mean \
-                "listen"? (known keys: listen, max_message_bytes, max_metadata_bytes, \
+                "listen"? (known keys: listen, admin, max_message_bytes, max_metadata_bytes, \
                 max_buffered_bytes, max_streams, keepalive_time, keepalive_timeout, min_ping_interval, shutdown_grace, log_level)
                 """
         )
@@ -377,14 +449,47 @@ private let least = "models: [ { name: m, bundle: b, endpoints: [\"h:1\"] } ]\n"
     }
 
     @Test func itHoldsEveryKey() throws {
-        let text = try String(contentsOfFile: reference, encoding: .utf8)
-        let lines = text.split(separator: "\n").filter { !$0.contains("#") }.joined(separator: "\n")
+        let text = try enabling(Self.examples, String(contentsOfFile: reference, encoding: .utf8))
+        let lines = text.split(separator: "\n").map { $0.prefix { $0 != "#" } }
+            .joined(separator: "\n")
         let keys =
             ConfigurationKey.allCases.map(\.rawValue) + ServerKey.allCases.map(\.rawValue)
             + LimitsKey.allCases.map(\.rawValue) + ModelKey.allCases.map(\.rawValue)
-            + HealthKey.allCases.map(\.rawValue)
+            + TLSKey.allCases.map(\.rawValue) + BatchingKey.allCases.map(\.rawValue)
+            + SnapshotsKey.allCases.map(\.rawValue) + HealthKey.allCases.map(\.rawValue)
+            + RetriesKey.allCases.map(\.rawValue) + AdmissionKey.allCases.map(\.rawValue)
         for key in keys {
             #expect(lines.contains(try Regex("(^|[\\s{])\(key):")), "\(key) is not documented")
         }
+    }
+
+    @Test func itsExamplesAreLegal() throws {
+        let text = try String(contentsOfFile: reference, encoding: .utf8)
+        let model = try #require(try load(enabling(Self.examples, text)).get().models.first)
+        #expect(model.fleet.statePolicy == .resident)
+        let tls = try #require(model.tls)
+        #expect(tls.authoritiesFile?.hasSuffix("/tls/ca.pem") == true)
+        #expect(tls.certificateFile?.hasSuffix("/tls/martlet.pem") == true)
+        #expect(tls.keyFile?.hasSuffix("/tls/martlet.key") == true)
+        #expect(tls.serverName == "triton.example.org")
+        #expect(model.resolveInterval == .seconds(10))
+    }
+
+    /// Keys of a model that have no default to show, and stand in comments instead.
+    private static let examples = ["state_policy", "tls"]
+
+    /// The text with these keys' examples made effective.
+    private func enabling(_ keys: [String], _ text: String) -> String {
+        let indent = "    #   "
+        var isInside = false
+        return text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+            let example = line.dropFirst(indent.count)
+            if !line.hasPrefix(indent) {
+                isInside = false
+            } else if !example.hasPrefix(" ") {
+                isInside = keys.contains { example.hasPrefix("\($0):") }
+            }
+            return isInside ? "    \(example)" : String(line)
+        }.joined(separator: "\n")
     }
 }
