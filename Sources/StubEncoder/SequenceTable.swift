@@ -2,9 +2,9 @@
 ///
 ///     unknown --start--> open --chunk--> open --end--> unknown
 ///     open --idle for too long--> unknown, counted as reaped
-///     open --start--> open from the beginning: Triton says nothing either
+///     open --start--> refused: two streams have one id, and must not mix
 ///
-/// A start that is an end as well leaves nothing.
+/// A start that is an end as well leaves nothing, and so does an end that is refused.
 public struct SequenceTable: Sendable {
     /// One request's part in its sequence.
     public struct Step: Sendable {
@@ -22,6 +22,8 @@ public struct SequenceTable: Sendable {
     public enum Refusal: Error, Equatable {
         /// The sequence has not begun, has ended, or was reaped.
         case unknownSequence
+        /// A start of a sequence that has begun.
+        case alreadyOpen
         /// As many sequences as there may be are open. (Triton has such a request wait.)
         case noRoom
     }
@@ -31,8 +33,6 @@ public struct SequenceTable: Sendable {
         public var opened = 0
         public var ended = 0
         public var reaped = 0
-        /// Starts on a sequence that was open: two streams with one id.
-        public var restarted = 0
     }
 
     public let maximumSequences: Int
@@ -62,7 +62,10 @@ public struct SequenceTable: Sendable {
             open[sequence] = nil
             counts.reaped += 1
         }
-        if open[sequence] != nil { return }
+        if open[sequence] != nil {
+            if step.isStart { throw .alreadyOpen }
+            return
+        }
         guard step.isStart else { throw .unknownSequence }
         if !step.isEnd, open.count >= maximumSequences {
             reap(now: now)
@@ -74,11 +77,9 @@ public struct SequenceTable: Sendable {
     /// - Returns: The chain that the step's chunk makes; nil without one.
     public mutating func take(_ step: Step, of sequence: Int64, now: Duration) -> ChainHash? {
         let known = open[sequence]?.chain
-        precondition(step.isStart || known != nil, "only a start begins a sequence")
-        if step.isStart {
-            if known != nil { counts.restarted += 1 } else { counts.opened += 1 }
-        }
-        let before = step.isStart ? step.restored ?? .start : known ?? .start
+        precondition(step.isStart == (known == nil), "a sequence begins with a start, once")
+        if step.isStart { counts.opened += 1 }
+        let before = known ?? step.restored ?? .start
         let after = step.chunk.map { before.followed(by: $0) }
         if step.isEnd {
             counts.ended += 1
@@ -87,6 +88,11 @@ public struct SequenceTable: Sendable {
             open[sequence] = (after ?? before, now)
         }
         return after
+    }
+
+    /// Frees a sequence whose last request is not run.
+    public mutating func end(_ sequence: Int64) {
+        if open.removeValue(forKey: sequence) != nil { counts.ended += 1 }
     }
 
     /// Forgets sequences that have been idle for too long.

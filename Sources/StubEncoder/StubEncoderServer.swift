@@ -82,8 +82,10 @@ public final class StubEncoderServer: Sendable {
     /// Says that it is not ready and takes no more chunks, finishes those that it has, at most for
     /// the grace period, and closes.
     public func shutdown(gracePeriod: Duration) async {
+        let deadline = ContinuousClock.now + gracePeriod
         await service.drain(gracePeriod: gracePeriod)
-        await server.shutdown(gracePeriod: .zero)
+        // What has been answered may still be on its way to the transport.
+        await server.shutdown(gracePeriod: max(.zero, deadline - .now))
     }
 
     /// Room in a request for what is not tensor contents.

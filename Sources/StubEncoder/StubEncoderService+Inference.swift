@@ -172,9 +172,13 @@ extension StubEncoderService.State {
         do throws(SequenceTable.Refusal) {
             try sequences.check(step, of: sequence, now: now)
         } catch {
+            if step.isEnd { sequences.end(sequence) }
             switch error {
             case .unknownSequence:
                 return .failure(request.unknownSequence(sequence))
+            case .alreadyOpen:
+                let problem = "sequence \(sequence) has begun already"
+                return .failure(request.error(.alreadyExists, problem))
             case .noRoom:
                 let problem = "all \(sequences.maximumSequences) places for sequences are taken"
                 return .failure(request.error(.unavailable, problem))
@@ -183,7 +187,10 @@ extension StubEncoderService.State {
         if step.chunk != nil {
             run(&admitted, rows: 1, now: now)
             // An encoder that fails leaves its sequence as it was; one that is late does not.
-            if admitted.fate == .failure { return .success(admitted) }
+            if admitted.fate == .failure {
+                if step.isEnd { sequences.end(sequence) }
+                return .success(admitted)
+            }
         } else {
             counts.requests += 1
         }

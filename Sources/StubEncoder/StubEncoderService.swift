@@ -123,12 +123,12 @@ final class StubEncoderService: Sendable {
     func modelConfig(
         _ request: Inference_ModelConfigRequest
     ) throws(RPCError) -> Inference_ModelConfigResponse {
-        let policy = try policy(of: request.name)
+        _ = try policy(of: request.name)
         return .with {
             $0.config = .with {
                 $0.name = request.name
                 $0.platform = platform
-                $0.maxBatchSize = policy == .carried ? Int32(clamping: encoder.maximumBatch) : 1
+                $0.maxBatchSize = Int32(clamping: encoder.maximumBatch)
                 if !encoder.weights.isEmpty {
                     $0.parameters["weights"] = .with { $0.stringValue = encoder.weights }
                 }

@@ -222,7 +222,6 @@ extension StubEncoderCounts {
             "errors": "\(drawnErrors)", "stalls": "\(drawnStalls)", "refused": "\(refused)",
             "abandoned": "\(abandoned)", "sequences_opened": "\(sequences.opened)",
             "sequences_ended": "\(sequences.ended)", "sequences_reaped": "\(sequences.reaped)",
-            "sequences_restarted": "\(sequences.restarted)",
             "sequences_leaked": "\(openSequences)",
         ]
     }

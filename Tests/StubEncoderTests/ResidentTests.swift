@@ -83,13 +83,15 @@ struct ResidentTests {
         let states = try await stub.resident(1, chunk, snapshot: true).states
         let late = await refusal { try await stub.resident(1, chunk, states: states) }
         #expect(late?.code == .invalidArgument)
+        let twice = await refusal { try await stub.resident(1, chunk, start: true) }
+        #expect(twice?.code == .alreadyExists)
         let full = await refusal { try await stub.resident(2, chunk, start: true) }
         #expect(full?.code == .unavailable)
         let ended = try await stub.resident(1, nil, end: true)
         #expect(ended.outputs.isEmpty && ended.rawOutputContents.isEmpty)
         #expect(await refusal { try await stub.resident(1, chunk) } != nil)
         await stub.close()
-        #expect(stub.server.counts.refused == 6)
+        #expect(stub.server.counts.refused == 7)
     }
 
     @Test

@@ -66,11 +66,12 @@ struct SequenceTableTests {
     }
 
     @Test
-    func aSecondStartBeginsAnewAndIsCounted() {
+    func aSecondStartIsRefused() {
         let table = Table()
-        _ = table.step(1, start: true, chunks[3])
-        #expect(table.step(1, start: true, chunks[0]) == .success(chain(1)))
-        #expect(table.counts.restarted == 1 && table.counts.opened == 1)
+        _ = table.step(1, start: true, chunks[0])
+        #expect(table.step(1, start: true, chunks[0]) == .failure(.alreadyOpen))
+        #expect(table.step(1, chunks[1]) == .success(chain(2)))
+        #expect(table.counts.opened == 1)
     }
 
     @Test
@@ -80,7 +81,7 @@ struct SequenceTableTests {
         _ = table.step(2, start: true, chunks[0])
         #expect(table.step(3, start: true, chunks[0]) == .failure(.noRoom))
         #expect(table.step(3, start: true, end: true, chunks[0]) == .success(chain(1)))
-        #expect(table.step(1, start: true, chunks[0]) == .success(chain(1)))
+        #expect(table.step(1, chunks[1]) == .success(chain(2)))
         _ = table.step(1, end: true, nil)
         #expect(table.step(3, start: true, chunks[0]) == .success(chain(1)))
     }
