@@ -42,7 +42,7 @@ public struct EncoderRecorder {
         channel = Channel(target: address, configuration: configuration)
         let features = encoder.description.features
         recording = EncoderRecording(
-            model: encoder.description.tritonModel,
+            model: encoder.description.carriedTritonModel,
             weights: encoder.weights,
             featureByteCount: features.byteCountPerStream,
             outputByteCount: encoder.description.output.byteCountPerStream
@@ -110,7 +110,7 @@ public struct EncoderRecorder {
         _ stream: inout EncodedStream
     ) async throws -> MessageBytes {
         let request = Inference_ModelInferRequest.with { request in
-            request.modelName = encoder.description.tritonModel
+            request.modelName = encoder.description.carriedTritonModel
             request.modelVersion = encoder.description.version
             request.inputs = encoder.inputs.map { input in
                 .with {
@@ -157,7 +157,7 @@ public struct EncoderRecorder {
     private func checkWeights() async throws {
         guard !encoder.weights.isEmpty else { return }
         let request = Inference_ModelConfigRequest.with {
-            $0.name = encoder.description.tritonModel
+            $0.name = encoder.description.carriedTritonModel
             $0.version = encoder.description.version
         }
         let response = try Inference_ModelConfigResponse(
@@ -171,7 +171,7 @@ public struct EncoderRecorder {
         guard served == encoder.weights else {
             throw StubEncoderError(
                 """
-                the server's model "\(encoder.description.tritonModel)" has weights \
+                the server's model "\(encoder.description.carriedTritonModel)" has weights \
                 \(served.isEmpty ? "that it does not name" : served), the bundle says \
                 \(encoder.weights); record from one that serves this bundle's encoder
                 """

@@ -44,11 +44,11 @@ public struct EncoderRecording: Sendable {
     /// - Throws: ``StubEncoderError`` when this is the recording of another encoder.
     public func check(against encoder: ServedEncoder) throws(StubEncoderError) {
         let description = encoder.description
-        guard model == description.tritonModel else {
+        guard model == description.carriedTritonModel else {
             throw StubEncoderError(
                 """
                 the recording is of model "\(model)", the bundle's is \
-                "\(description.tritonModel)"; record this bundle's encoder with --record-from
+                "\(description.carriedTritonModel)"; record this bundle's encoder with --record-from
                 """
             )
         }

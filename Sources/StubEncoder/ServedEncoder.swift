@@ -22,7 +22,7 @@ public struct ServedEncoder: Sendable {
         guard StandInState.canStand(for: description) else {
             throw StubEncoderError(
                 """
-                model "\(description.tritonModel)": none of its states has the 8 bytes that say \
+                model "\(description.carriedTritonModel)": none of its states has the 8 bytes that say \
                 what a stream has had encoded; a stub cannot stand in for this encoder
                 """
             )
@@ -31,16 +31,17 @@ public struct ServedEncoder: Sendable {
         self.maximumBatch = maximumBatch
     }
 
-    /// The model's name on Triton.
+    /// The model's name on Triton; by the exporter's rule where the bundle names no resident one.
     public func name(_ policy: Policy) -> String {
         switch policy {
-        case .carried: description.tritonModel
-        case .resident: description.tritonModel + "-resident"
+        case .carried: description.carriedTritonModel
+        case .resident:
+            description.residentTritonModel ?? description.carriedTritonModel + "-resident"
         }
     }
 
     /// What the bundle says of the encoder's weights, as in "sha256:..."; empty if nothing.
-    public var weights: String { "" }
+    public var weights: String { description.weights ?? "" }
 
     /// Every input of both models: the features, then the states.
     var inputs: [TensorDescription] { [description.features] + description.states.map(\.input) }

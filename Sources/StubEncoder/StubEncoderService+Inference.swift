@@ -22,7 +22,7 @@ extension StubEncoderService {
         }
         defer { leave() }
         do {
-            try await sleep(end)
+            try await alarm.wait(until: end)
         } catch {
             state.withLock { $0.counts.abandoned += 1 }
             throw error
@@ -62,7 +62,7 @@ extension StubEncoderService {
             if chain == .broken { broken += 1 }
             return chain.followed(by: ChunkDigest(features))
         }
-        let (now, brokenStates) = (now(), broken)
+        let (now, brokenStates) = (alarm.time, broken)
         let result = state.withLock { state -> Result<Admitted, RPCError> in
             if let refusal = state.refusal(of: request) { return .failure(refusal) }
             state.counts.brokenStates += brokenStates
@@ -91,7 +91,7 @@ extension StubEncoderService {
             throw request.problem("expected all states, with the START flag, or none")
         }
         if !states.isEmpty { step.restored = standIn.chain(ofRow: 0, of: 1, in: states) }
-        let now = now()
+        let now = alarm.time
         let result = state.withLock { [step] state in
             state.admit(request, sequence.id, step, wanted, now: now)
         }

@@ -11,10 +11,7 @@ final class StubEncoderService: Sendable {
     /// The models that are served, by name.
     private let policies: [String: ServedEncoder.Policy]
     private let platform = "stub-encoder"
-    /// Time since the service was made.
-    let now: @Sendable () -> Duration
-    /// Returns at that time; throws when the task is cancelled.
-    let sleep: @Sendable (_ until: Duration) async throws -> Void
+    let alarm: Alarm
 
     struct State {
         var schedule: Schedule
@@ -26,21 +23,19 @@ final class StubEncoderService: Sendable {
 
     let state: Guarded<State>
 
-    init<C: Clock>(
+    init(
         encoder: ServedEncoder,
         recording: EncoderRecording,
         configuration: StubEncoderServer.Configuration,
-        clock: C
-    ) where C.Duration == Duration {
+        clock: some Clock<Duration>
+    ) {
         self.encoder = encoder
         self.recording = recording
         standIn = StandInState(encoder.description)
         policies = Dictionary(
             uniqueKeysWithValues: configuration.policies.map { (encoder.name($0), $0) }
         )
-        let start = clock.now
-        now = { start.duration(to: clock.now) }
-        sleep = { try await clock.sleep(until: start.advanced(by: $0), tolerance: nil) }
+        alarm = Alarm(clock)
         state = Guarded(
             State(
                 schedule: Schedule(configuration.schedule, seed: configuration.seed),
@@ -53,7 +48,7 @@ final class StubEncoderService: Sendable {
     }
 
     var counts: StubEncoderCounts {
-        let now = now()
+        let now = alarm.time
         return state.withLock { state in
             state.sequences.reap(now: now)
             var counts = state.counts

@@ -44,6 +44,25 @@ struct StubEncoderTests {
     }
 
     @Test
+    func weightsAreToldAndMustBeThoseOfTheRecording() async throws {
+        let weights = "sha256:" + String(repeating: "5e", count: 32)
+        let stage = try StubStage(weights: weights)
+        let stub = try stage.serve()
+        for model in [StubStage.carried, StubStage.resident] {
+            let answer: Inference_ModelConfigResponse = try await stub.call(
+                "ModelConfig",
+                Inference_ModelConfigRequest.with { $0.name = model }
+            )
+            #expect(answer.config.parameters["weights"]?.stringValue == weights)
+        }
+        await stub.close()
+        try stage.recording(weights: weights).check(against: stage.encoder)
+        #expect(throws: StubEncoderError.self) {
+            try stage.recording(weights: "sha256:other").check(against: stage.encoder)
+        }
+    }
+
+    @Test
     func carriedStreamsInOneBatchGetWhatWasRecorded() async throws {
         let stage = try StubStage()
         let stub = try stage.serve()

@@ -20,8 +20,18 @@ final class StubStage {
     static let carried = "tiny-encoder"
     static let resident = "tiny-encoder-resident"
 
-    init(streams count: Int = 3, chunks: Int = 5, maximumBatch: Int = 8) throws {
-        bundle = try TinyBundle().withDirectory { try ModelBundle.load(directory: $0) }
+    init(
+        streams count: Int = 3,
+        chunks: Int = 5,
+        maximumBatch: Int = 8,
+        weights: String? = nil
+    ) throws {
+        var files = TinyBundle()
+        if let weights {
+            let version = "  version: \"\"\n"
+            files.yaml.replace(version, with: version + "  weights: \"\(weights)\"\n")
+        }
+        bundle = try files.withDirectory { try ModelBundle.load(directory: $0) }
         encoder = try ServedEncoder(bundle.description.encoder, maximumBatch: maximumBatch)
         var random = SplitMix64(seed: 3)
         streams = (0..<count).map { _ in
@@ -35,10 +45,10 @@ final class StubStage {
 
     static let fallback = [Float](repeating: -7, count: TinyEncoder.outputCount)
 
-    func recording() -> EncoderRecording {
+    func recording(weights: String = "") -> EncoderRecording {
         var recording = EncoderRecording(
             model: Self.carried,
-            weights: "",
+            weights: weights,
             featureByteCount: TinyEncoder.featureCount * 4,
             outputByteCount: TinyEncoder.outputCount * 4
         )
