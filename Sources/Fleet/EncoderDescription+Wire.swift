@@ -9,8 +9,8 @@ extension EncoderDescription {
 }
 
 extension TensorDescription {
-    /// The shape of one stream's tensor.
-    var shapeOfOne: [Int64] { shape.map { Int64($0 ?? 1) } }
+    /// The shape of so many streams' tensor.
+    func shape(of rows: Int) -> [Int64] { shape.map { Int64($0 ?? rows) } }
 
     /// The shape as Triton's metadata states it, with -1 for the batch.
     var servedShape: [Int64] { shape.map { $0.map(Int64.init) ?? -1 } }

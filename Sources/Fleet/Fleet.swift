@@ -22,6 +22,11 @@ public final class Fleet: Sendable {
         public var channelsPerEndpoint = 2
         /// Settings of each connection.
         public var transport = Channel.Configuration()
+        /// How chunks of many streams share requests.
+        public var batching = Batching()
+        /// Whether a request that takes longer than nineteen of twenty is sent once more, to another
+        /// endpoint, within the budget of retries; the first answer counts. Where states travel.
+        public var hedging = false
         package var pool = EndpointPool.Settings()
         package var admission = AdmissionControl.Settings()
 
@@ -39,6 +44,7 @@ public final class Fleet: Sendable {
     public let configuration: Configuration
     let endpoints: EndpointSet
     let admission: Admission
+    private let batcher: Batcher
     private let codec: InferenceCodec
     private let initialState: CarriedState
 
@@ -60,12 +66,15 @@ public final class Fleet: Sendable {
         var configuration = configuration
         let codec: InferenceCodec
         do {
-            codec = try InferenceCodec(model)
+            codec = try InferenceCodec(
+                model,
+                maximumBatch: configuration.batching.maximumBatch
+            )
         } catch {
             throw FleetError(.incompatible, "model \"\(model.tritonModel)\": \(error)")
         }
         configuration.transport.maximumReceivedMessageBytes =
-            codec.answerByteCount + Self.answerOverheadBytes
+            codec.maximumAnswerByteCount + Self.answerOverheadBytes
         self.configuration = configuration
         self.codec = codec
         initialState = CarriedState(zeroFor: model)
@@ -83,6 +92,7 @@ public final class Fleet: Sendable {
             logger: logger
         )
         admission = Admission(configuration.admission, now: endpoints.now)
+        batcher = Batcher(endpoints, codec)
     }
 
     /// Room in an answer for what is not tensor contents: names, shapes, parameters.
@@ -106,19 +116,23 @@ public final class Fleet: Sendable {
         await endpoints.watch()
     }
 
-    /// Closes the connections. Requests under way fail.
+    /// Closes the connections. Requests under way, and chunks that wait, fail.
     public func close() {
+        batcher.close()
         endpoints.close()
     }
 
     /// Each endpoint that gets no work and why, in one line; empty when all do.
     public var complaints: String { endpoints.complaints }
 
+    /// How chunks have come to share requests.
+    public var batchStatistics: BatchStatistics { batcher.statistics }
+
     /// Begins a stream.
     ///
     /// - Throws: ``FleetError`` of kind `overloaded` when those that run already would suffer.
     public func openStream() throws(FleetError) -> any EncoderStream {
         try admission.open()
-        return AdmittedStream(CarriedStream(endpoints, codec, state: initialState), admission)
+        return AdmittedStream(CarriedStream(batcher, codec, state: initialState), admission)
     }
 }

@@ -4,18 +4,24 @@ package import ModelBundle
 internal import SwiftProtobuf
 internal import Wire
 
-/// Writes requests and reads answers of `ModelInfer` for one model and one stream a request,
-/// without passing tensors through message objects.
+/// Writes requests and reads answers of `ModelInfer` for one model, without passing tensors through
+/// message objects.
 ///
 /// With names, types and shapes fixed, everything in a request but the tensors' contents is the
-/// same each time. It is serialised once; a request is then a rope of those pieces and of the
-/// tensors, none of which is copied.
+/// same each time. It is serialised once for each number of streams; a request is then a rope of those
+/// pieces and of the tensors, which are copied only where a batch cuts them into small pieces.
 package struct InferenceCodec: Sendable {
-    private let model: EncoderDescription
-    /// The request up to its first tensor's contents.
-    private let head: MessageBytes
-    /// Tag and length before each input's contents, in the inputs' order.
-    private let contentHeads: [MessageBytes]
+    /// What surrounds the contents in a request for a number of streams.
+    private struct Frame {
+        /// The request up to its first tensor's contents.
+        var head: MessageBytes
+        /// Tag and length before each input's contents, in the inputs' order.
+        var contentHeads: [MessageBytes]
+    }
+
+    let model: EncoderDescription
+    /// For one stream, for two, and so on.
+    private let frames: [Frame]
     /// The answer's outputs by name: its place among ``EncoderDescription/outputs`` and what it must be.
     private let expectedOutputs: [String: (index: Int, description: TensorDescription)]
 
@@ -23,31 +29,16 @@ package struct InferenceCodec: Sendable {
     private static let outputsField = 5
     private static let rawOutputContentsField = 6
 
+    /// - Parameter maximumBatch: streams that a request may hold, at least 1.
     /// - Throws: never in practice; serialising a message without required fields cannot fail.
-    package init(_ model: EncoderDescription) throws {
+    package init(_ model: EncoderDescription, maximumBatch: Int = 1) throws {
+        precondition(maximumBatch > 0, "a request holds at least one stream")
         self.model = model
-        let request = Inference_ModelInferRequest.with {
-            $0.modelName = model.tritonModel
-            $0.modelVersion = model.version
-            $0.inputs = model.inputs.map { input in
-                .with {
-                    $0.name = input.name
-                    $0.datatype = input.datatype.rawValue
-                    $0.shape = input.shapeOfOne
-                }
-            }
-            $0.outputs = model.outputs.map { output in .with { $0.name = output.name } }
-        }
-        head = MessageBytes(try request.serializedBytes() as [UInt8])
-        contentHeads = model.inputs.map { input in
-            var bytes: [UInt8] = [UInt8(Self.rawInputContentsField << 3 | 2)]
-            var length = UInt64(input.byteCountPerStream)
-            while length >= 0x80 {
-                bytes.append(UInt8(length & 0x7f) | 0x80)
-                length >>= 7
-            }
-            bytes.append(UInt8(length))
-            return MessageBytes(bytes)
+        frames = try (1...maximumBatch).map { rows in
+            Frame(
+                head: try Self.head(model, rows: rows),
+                contentHeads: model.inputs.map { Self.contentHead($0.byteCountPerStream * rows) }
+            )
         }
         expectedOutputs = Dictionary(
             uniqueKeysWithValues: model.outputs.enumerated().map {
@@ -56,12 +47,42 @@ package struct InferenceCodec: Sendable {
         )
     }
 
+    private static func head(_ model: EncoderDescription, rows: Int) throws -> MessageBytes {
+        let request = Inference_ModelInferRequest.with {
+            $0.modelName = model.tritonModel
+            $0.modelVersion = model.version
+            $0.inputs = model.inputs.map { input in
+                .with {
+                    $0.name = input.name
+                    $0.datatype = input.datatype.rawValue
+                    $0.shape = input.shape(of: rows)
+                }
+            }
+            $0.outputs = model.outputs.map { output in .with { $0.name = output.name } }
+        }
+        return MessageBytes(try request.serializedBytes() as [UInt8])
+    }
+
+    private static func contentHead(_ byteCount: Int) -> MessageBytes {
+        var bytes: [UInt8] = [UInt8(rawInputContentsField << 3 | 2)]
+        var length = UInt64(byteCount)
+        while length >= 0x80 {
+            bytes.append(UInt8(length & 0x7f) | 0x80)
+            length >>= 7
+        }
+        bytes.append(UInt8(length))
+        return MessageBytes(bytes)
+    }
+
+    /// Streams that a request may hold.
+    package var maximumBatch: Int { frames.count }
+
     /// Floats in an encoder frame.
     package var frameDimension: Int { model.output.dimensionsWithoutBatch.last ?? 0 }
 
-    /// Bytes of an answer's tensors.
-    package var answerByteCount: Int {
-        model.outputs.reduce(0) { $0 + $1.byteCountPerStream }
+    /// Bytes of the tensors in the largest answer.
+    package var maximumAnswerByteCount: Int {
+        model.outputs.reduce(0) { $0 + $1.byteCountPerStream } * maximumBatch
     }
 
     /// A chunk of zeros, as contents of the features' tensor.
@@ -84,20 +105,35 @@ package struct InferenceCodec: Sendable {
     /// - Parameter contents: each input's elements in the order of ``EncoderDescription/inputs``,
     ///   little-endian, row-major.
     package func request(_ contents: [MessageBytes]) -> MessageBytes {
-        precondition(contents.count == contentHeads.count, "one content an input")
-        var message = head
-        for (contentHead, content) in zip(contentHeads, contents) {
-            message.append(contentHead)
-            message.append(content)
+        request(rows: [contents])
+    }
+
+    /// A request for one chunk of each of some streams.
+    /// - Parameter rows: each stream's contents, as ``request(_:)`` takes them; at least one stream,
+    ///   at most ``maximumBatch``.
+    package func request(rows: [[MessageBytes]]) -> MessageBytes {
+        let frame = frames[rows.count - 1]
+        precondition(
+            rows.allSatisfy { $0.count == frame.contentHeads.count },
+            "one content an input"
+        )
+        var message = frame.head
+        for (index, input) in model.inputs.enumerated() {
+            message.append(frame.contentHeads[index])
+            message.append(input.batch(rows.map { $0[index] }))
         }
         return message
     }
 
     /// The contents of the outputs in the order of ``EncoderDescription/outputs``, cut from the answer
     /// without a copy.
+    /// - Parameter rows: streams that the request held.
     /// - Throws: ``FleetError`` of kind `incompatible` when the answer is not what the model's
     ///   description promises.
-    package func outputs(of answer: MessageBytes) throws(FleetError) -> [MessageBytes] {
+    package func outputs(
+        of answer: MessageBytes,
+        rows: Int = 1
+    ) throws(FleetError) -> [MessageBytes] {
         var declared: [(index: Int, description: TensorDescription)] = []
         declared.reserveCapacity(expectedOutputs.count)
         var contents: [Range<Int>] = []
@@ -107,7 +143,7 @@ package struct InferenceCodec: Sendable {
             while let field = try fields.next() {
                 switch (field.number, field.value) {
                 case (Self.outputsField, .bytes(let range)):
-                    declared.append(try expectation(for: answer[range]))
+                    declared.append(try expectation(for: answer[range], rows: rows))
                 case (Self.rawOutputContentsField, .bytes(let range)):
                     contents.append(range)
                 default:
@@ -126,11 +162,11 @@ package struct InferenceCodec: Sendable {
         }
         var results = [MessageBytes?](repeating: nil, count: expectedOutputs.count)
         for ((index, description), range) in zip(declared, contents) {
-            guard range.count == description.byteCountPerStream else {
+            let expected = description.byteCountPerStream * rows
+            guard range.count == expected else {
                 throw incompatible(
                     """
-                    output "\(description.name)" holds \(range.count) bytes, \
-                    expected \(description.byteCountPerStream)
+                    output "\(description.name)" holds \(range.count) bytes, expected \(expected)
                     """
                 )
             }
@@ -142,8 +178,32 @@ package struct InferenceCodec: Sendable {
         return results.compactMap { $0 }
     }
 
+    /// One stream's part of the contents that ``outputs(of:rows:)`` gives.
+    ///
+    /// That of a stream among several is copied, into one slice: otherwise a stream that says nothing
+    /// for a while would keep the whole answer, and with it the states of all the others.
+    package func row(_ index: Int, of rows: Int, in outputs: [MessageBytes]) -> [MessageBytes] {
+        guard rows > 1 else { return outputs }
+        let sizes = model.outputs.map(\.byteCountPerStream)
+        let copy = MessageBytes(count: sizes.reduce(0, +)) { target in
+            var start = 0
+            for (output, content) in zip(model.outputs, outputs) {
+                let end = start + output.byteCountPerStream
+                let part = UnsafeMutableRawBufferPointer(rebasing: target[start..<end])
+                output.copyRow(index, of: rows, in: content, to: part)
+                start = end
+            }
+        }
+        var start = 0
+        return sizes.map { size in
+            defer { start += size }
+            return copy[start..<start + size]
+        }
+    }
+
     private func expectation(
-        for output: MessageBytes
+        for output: MessageBytes,
+        rows: Int
     ) throws -> (index: Int, description: TensorDescription) {
         let tensor = try Inference_ModelInferResponse.InferOutputTensor(parsing: output)
         guard let expected = expectedOutputs[tensor.name] else {
@@ -158,11 +218,11 @@ package struct InferenceCodec: Sendable {
                 """
             )
         }
-        guard tensor.shape == description.shapeOfOne else {
+        let shape = description.shape(of: rows)
+        guard tensor.shape == shape else {
             throw incompatible(
                 """
-                output "\(tensor.name)" has shape \(tensor.shape), \
-                expected \(description.shapeOfOne)
+                output "\(tensor.name)" has shape \(tensor.shape), expected \(shape)
                 """
             )
         }

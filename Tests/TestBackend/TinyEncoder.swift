@@ -78,41 +78,89 @@ extension TinyEncoder {
         }
     }
 
-    private static let inputShapes: [[Int64]] = [[1, 5, 4], [2, 1, 7], [1]]
-    private static let outputShapes: [[Int64]] = [[1, 2, 3], [2, 1, 7], [1]]
-
-    /// The right answer to a request of one stream.
+    /// The right answer to a request of one or of several streams.
     /// - Throws: `INVALID_ARGUMENT` when a tensor is not as the metadata says, as Triton does.
     static func answer(
         _ request: Inference_ModelInferRequest
     ) throws(RPCError) -> Inference_ModelInferResponse {
+        let rows = Int(request.inputs.first?.shape.first ?? 0)
         let asked = request.inputs.map { [$0.name, $0.datatype, "\($0.shape)"] }
-        let wanted = zip(metadata.inputs, inputShapes).map { [$0.name, $0.datatype, "\($1)"] }
-        guard request.modelName == metadata.name, asked == wanted else {
+        let wanted = metadata.inputs.map { input in
+            [input.name, input.datatype, "\(input.shape.map { $0 == -1 ? Int64(rows) : $0 })"]
+        }
+        guard request.modelName == metadata.name, rows > 0, asked == wanted else {
             throw RPCError(.invalidArgument, "unexpected inputs \(asked) of \(request.modelName)")
         }
-        let contents = request.rawInputContents.map { MessageBytes([UInt8]($0)) }
-        guard contents.map(\.count) == [featureCount * 4, cacheCount * 4, 8] else {
-            throw RPCError(.invalidArgument, "unexpected sizes \(contents.map(\.count))")
+        let sizes = request.rawInputContents.map(\.count)
+        guard sizes == [featureCount * 4, cacheCount * 4, 8].map({ $0 * rows }) else {
+            throw RPCError(.invalidArgument, "unexpected sizes \(sizes)")
         }
-        var encoder = TinyEncoder(cache: contents[1], lens: contents[2])
-        let output = encoder.encode([Float](contents[0]))
-        return response([MessageBytes(elements: output)] + encoder.stateContents)
+        return response(
+            self.rows(of: request).map { features, encoder in
+                var encoder = encoder
+                let output = encoder.encode(features)
+                return [MessageBytes(elements: output)] + encoder.stateContents
+            }
+        )
     }
 
-    /// An answer of these contents.
+    /// The features and the state of each stream of a valid request.
+    static func rows(
+        of request: Inference_ModelInferRequest
+    ) -> [(features: [Float], encoder: TinyEncoder)] {
+        let rows = Int(request.inputs[0].shape[0])
+        let contents = request.rawInputContents.map { [UInt8]($0) }
+        return (0..<rows).map { row in
+            let parts = zip(contents, metadata.inputs).map { content, input in
+                let slabs = slabCount(input)
+                let slab = content.count / rows / slabs
+                return MessageBytes(
+                    (0..<slabs).flatMap { place in
+                        let start = (place * rows + row) * slab
+                        return content[start..<start + slab]
+                    }
+                )
+            }
+            return ([Float](parts[0]), TinyEncoder(cache: parts[1], lens: parts[2]))
+        }
+    }
+
+    /// Pieces into which a batch cuts a stream's tensor: one for each place before the batch axis.
+    private static func slabCount(
+        _ tensor: Inference_ModelMetadataResponse.TensorMetadata
+    ) -> Int {
+        tensor.shape.prefix { $0 != -1 }.reduce(1) { $0 * Int($1) }
+    }
+
+    /// An answer to one stream.
     public static func response(_ contents: [MessageBytes]) -> Inference_ModelInferResponse {
+        response([contents])
+    }
+
+    /// An answer of these contents, one list a stream.
+    public static func response(_ rows: [[MessageBytes]]) -> Inference_ModelInferResponse {
         .with {
             $0.modelName = metadata.name
             $0.modelVersion = "1"
-            $0.outputs = zip(metadata.outputs, outputShapes).map { output, shape in
+            $0.outputs = metadata.outputs.map { output in
                 .with {
                     $0.name = output.name
                     $0.datatype = output.datatype
-                    $0.shape = shape
+                    $0.shape = output.shape.map { $0 == -1 ? Int64(rows.count) : $0 }
                 }
             }
-            $0.rawOutputContents = contents.map { .init([UInt8]($0)) }
+            $0.rawOutputContents = metadata.outputs.enumerated().map { index, output in
+                let slabs = slabCount(output)
+                let contents = rows.map { [UInt8]($0[index]) }
+                return .init(
+                    (0..<slabs).flatMap { place in
+                        contents.flatMap { content in
+                            let slab = content.count / slabs
+                            return content[place * slab..<(place + 1) * slab]
+                        }
+                    }
+                )
+            }
         }
     }
 }

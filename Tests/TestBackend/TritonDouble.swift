@@ -17,6 +17,8 @@ public final class TritonDouble: Sendable {
         /// Whether questions about readiness are answered at all.
         public var answersProbes = true
         public var answer = Answer.right
+        /// A request with such a chunk, by its features, is answered with INTERNAL.
+        public var refusal: (@Sendable ([Float]) -> Bool)?
         /// What becomes of a probe's chunk, when it is something else.
         public var probeAnswer: Answer?
 
@@ -73,6 +75,7 @@ public final class TritonDouble: Sendable {
 
     private struct State {
         var conduct = Conduct()
+        var batchSizes: [Int] = []
         var lastRequest: Inference_ModelInferRequest?
     }
 
@@ -117,14 +120,22 @@ public final class TritonDouble: Sendable {
                     guard let message = try await call.next() else { return }
                     let request = try Inference_ModelInferRequest(parsing: message)
                     let isProbe = request.rawInputContents.allSatisfy { $0.allSatisfy { $0 == 0 } }
-                    let answer = state.withLock { state in
-                        if isProbe { return state.conduct.probeAnswer ?? state.conduct.answer }
+                    let conduct = state.withLock { state in
+                        if isProbe { return state.conduct }
                         state.lastRequest = request
-                        return state.conduct.answer
+                        state.batchSizes.append(Int(request.inputs.first?.shape.first ?? 0))
+                        return state.conduct
                     }
                     (isProbe ? probeChunks : inferences).add()
                     defer { if Task.isCancelled { cancellations.add() } }
-                    try await call.send(try await answer.make(try TinyEncoder.answer(request)))
+                    let response = try TinyEncoder.answer(request)
+                    if let refusal = conduct.refusal,
+                        TinyEncoder.rows(of: request).contains(where: { refusal($0.features) })
+                    {
+                        throw RPCError(.internal, "a chunk that cannot be run")
+                    }
+                    let answer = isProbe ? conduct.probeAnswer : nil
+                    try await call.send(try await (answer ?? conduct.answer).make(response))
                 },
             ]
         )
@@ -144,6 +155,9 @@ public final class TritonDouble: Sendable {
             try await call.send(try await body(try Request(parsing: message)).messageBytes())
         }
     }
+
+    /// How many streams each request was of.
+    public var batchSizes: [Int] { state.withLock { $0.batchSizes } }
 
     /// The request of a stream that came last.
     public var lastRequest: Inference_ModelInferRequest? { state.withLock { $0.lastRequest } }

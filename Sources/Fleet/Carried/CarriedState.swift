@@ -3,8 +3,9 @@ internal import ModelBundle
 
 /// The encoder's state of one stream: what its last chunk left behind, to go with its next.
 ///
-/// The tensors stay in the slices in which they arrived and are sent from there: carrying a
-/// stream's state costs no copy here.
+/// The tensors of a stream that was alone in its request stay in the slices in which they arrived;
+/// those of a stream that shared it are copied once, into a slice of the stream's own. They are sent
+/// from there.
 public struct CarriedState: Sendable {
     /// Contents in the order of ``EncoderDescription/states``, little-endian, row-major.
     package let contents: [MessageBytes]

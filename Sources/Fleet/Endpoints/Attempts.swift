@@ -74,21 +74,12 @@ struct Attempts {
             endpoints.end(lease, .abandoned)
             throw .cancelled
         }
-        let message = "\(endpoint.address): \(error.code): \(error.message)"
-        switch error.code {
-        case .unavailable, .cancelled, .notFound:
-            // A server that is being stopped unloads its models, answers NOT_FOUND for them, and
-            // ends the calls that it still has as CANCELLED.
-            endpoints.end(lease, .lost(reason: "\(error.code): \(error.message)"))
-            lastError = FleetError(.unavailable, message)
-        case .deadlineExceeded:
-            endpoints.end(lease, .lost(reason: "took longer than \(timeout)"))
-            lastError = FleetError(
-                .deadlineExceeded,
-                "\(endpoint.address): took longer than \(timeout)"
-            )
-        default:
-            try failed(lease, reason: message, FleetError(.backendFailure, message))
+        switch RequestFault(error, at: endpoint.address, timeout: timeout) {
+        case .lost(let reason, let error):
+            endpoints.end(lease, .lost(reason: reason))
+            lastError = error
+        case .refused(let reason, let error):
+            try failed(lease, reason: reason, error)
         }
     }
 

@@ -131,20 +131,45 @@ package struct EndpointPool: Sendable {
 
     package var hasAdmitting: Bool { members.contains { $0.health.isAdmitting } }
 
+    /// Whether ``lease(rows:excluding:below:at:)`` would find an endpoint.
+    package func hasRoom(excluding excluded: [EndpointID] = [], below limit: Int = .max) -> Bool {
+        members.contains { isEligible($0, excluding: excluded, below: limit) }
+    }
+
+    private func isEligible(
+        _ member: Member,
+        excluding excluded: [EndpointID],
+        below limit: Int
+    ) -> Bool {
+        member.health.isAdmitting && member.load.outstandingRequests < limit
+            && !excluded.contains(member.id)
+    }
+
+    /// Each endpoint that gets no work and why, in one line; empty when all do.
+    package var complaints: String {
+        members.compactMap { member in
+            member.health.reason.map { "\(member.address): \($0)" }
+        }.joined(separator: "; ")
+    }
+
     private func index(_ id: EndpointID) -> Int? { members.firstIndex { $0.id == id } }
 
     // MARK: Work
 
     /// Chooses the endpoint of a request.
     ///
-    /// - Parameter excluded: endpoints that it must not go to, since they have failed at it.
+    /// - Parameters:
+    ///   - excluded: endpoints that it must not go to, since they have failed at it.
+    ///   - limit: the endpoint must have fewer requests under way than so many; 1 asks for an idle
+    ///     one.
     /// - Returns: nil when no other endpoint admits.
     package mutating func lease(
         rows: Int = 1,
         excluding excluded: [EndpointID] = [],
+        below limit: Int = .max,
         at now: Duration
     ) -> Lease? {
-        guard let index = choose(excluding: excluded, at: now) else { return nil }
+        guard let index = choose(excluding: excluded, below: limit, at: now) else { return nil }
         return lease(memberAt: index, rows: rows, at: now)
     }
 
@@ -210,15 +235,17 @@ package struct EndpointPool: Sendable {
         return handle(.requestLost(reason: reason), memberAt: index, at: now)
     }
 
-    private mutating func choose(excluding excluded: [EndpointID], at now: Duration) -> Int? {
-        func isEligible(_ member: Member) -> Bool {
-            member.health.isAdmitting && !excluded.contains(member.id)
-        }
-        let count = members.count(where: isEligible)
+    private mutating func choose(
+        excluding excluded: [EndpointID],
+        below limit: Int,
+        at now: Duration
+    ) -> Int? {
+        let count = members.count { isEligible($0, excluding: excluded, below: limit) }
         guard count > 0 else { return nil }
         func eligible(_ place: Int) -> Int {
             var left = place
-            for (index, member) in members.enumerated() where isEligible(member) {
+            for (index, member) in members.enumerated()
+            where isEligible(member, excluding: excluded, below: limit) {
                 if left == 0 { return index }
                 left -= 1
             }

@@ -19,7 +19,7 @@ final class EndpointSet: Sendable {
     let now: @Sendable () -> Duration
     /// Whether at least one endpoint admits work, and each change of it.
     let readiness = Readiness()
-    private let logger: Logger
+    let logger: Logger
     private let state: Mutex<State>
     private let probeChunk: ProbeChunk
     /// Endpoints to probe now and not only when their next check is due.
@@ -168,11 +168,20 @@ final class EndpointSet: Sendable {
         }
     }
 
+    /// Lets another machine decide together with the pool. Changes that the pool reports there are
+    /// to be told once no lock is held.
+    func withPool<Result: Sendable>(_ body: (inout EndpointPool) -> Result) -> Result {
+        state.withLock { body(&$0.pool) }
+    }
+
+    /// Nil when it is gone.
+    func endpoint(_ id: EndpointID) -> Endpoint? { state.withLock { $0.endpoints[id] } }
+
     private func change(_ body: (inout EndpointPool) -> [EndpointPool.Change]) {
         tell(state.withLock { body(&$0.pool) })
     }
 
-    private func tell(_ changes: [EndpointPool.Change]) {
+    func tell(_ changes: [EndpointPool.Change]) {
         guard !changes.isEmpty else { return }
         readiness.update { hasAdmitting }
         for change in changes {
@@ -275,13 +284,7 @@ final class EndpointSet: Sendable {
     }
 
     /// Each endpoint that gets no work and why, in one line; empty when all do.
-    var complaints: String {
-        state.withLock { state in
-            state.pool.members.compactMap { member in
-                member.health.reason.map { "\(member.address): \($0)" }
-            }.joined(separator: "; ")
-        }
-    }
+    var complaints: String { state.withLock { $0.pool.complaints } }
 
     var members: [EndpointPool.Member] { state.withLock { $0.pool.members } }
     var retryCount: Int { state.withLock { $0.pool.retryCount } }
