@@ -27,8 +27,16 @@ public final class Fleet: Sendable {
         /// Whether a request that takes longer than nineteen of twenty is sent once more, to another
         /// endpoint, within the budget of retries; the first answer counts. Where states travel.
         public var hedging = false
+        /// For a model that keeps streams' states: a snapshot comes with every so many chunks, at
+        /// least 1. More of them cost more traffic; fewer cost more memory, and time when a stream
+        /// must go on elsewhere, since the chunks since the last one are kept and run again.
+        public var snapshotInterval = 10
+        /// Memory for the snapshots, and the chunks since, of all streams together. A stream that
+        /// would go beyond it does not begin.
+        public var maximumSnapshotBytes = 4 << 30
         package var pool = EndpointPool.Settings()
         package var admission = AdmissionControl.Settings()
+        package var rebalancing = Rebalancer.Settings()
 
         public init() {
             transport.maximumReconnectBackoff = .seconds(1)
@@ -44,9 +52,13 @@ public final class Fleet: Sendable {
     public let configuration: Configuration
     let endpoints: EndpointSet
     let admission: Admission
-    private let batcher: Batcher
-    private let codec: InferenceCodec
-    private let initialState: CarriedState
+    private let policy: Policy
+
+    /// Where streams' states are, and what it takes to begin a stream there.
+    private enum Policy {
+        case carried(Batcher, InferenceCodec, initialState: CarriedState)
+        case resident(ResidentStreams)
+    }
 
     /// - Parameters:
     ///   - addresses: Each endpoint's `host:port`; at least one.
@@ -65,34 +77,53 @@ public final class Fleet: Sendable {
         self.model = model
         var configuration = configuration
         let codec: InferenceCodec
+        let sequenceCodec: SequenceCodec
         do {
             codec = try InferenceCodec(
                 model,
                 maximumBatch: configuration.batching.maximumBatch
             )
+            sequenceCodec = try SequenceCodec(model)
         } catch {
             throw FleetError(.incompatible, "model \"\(model.tritonModel)\": \(error)")
         }
         configuration.transport.maximumReceivedMessageBytes =
             codec.maximumAnswerByteCount + Self.answerOverheadBytes
         self.configuration = configuration
-        self.codec = codec
-        initialState = CarriedState(zeroFor: model)
+        let initialState = CarriedState(zeroFor: model)
+        let probeChunk =
+            switch model.statePolicy {
+            case .carried:
+                ProbeChunk(
+                    makeRequest: { codec.request([codec.zeroChunk] + initialState.contents) },
+                    timeout: configuration.inferTimeout,
+                    check: { _ = try codec.outputs(of: $0) }
+                )
+            case .resident:
+                ProbeChunk(
+                    makeRequest: {
+                        sequenceCodec.probe(sequenceID: ResidentStreams.freshSequenceID())
+                    },
+                    timeout: configuration.inferTimeout,
+                    check: { _ = try sequenceCodec.read($0, wantsState: false) }
+                )
+            }
         endpoints = EndpointSet(
             model: model,
             addresses: addresses,
             configuration: configuration,
-            probeChunk: ProbeChunk(
-                request: codec.request([codec.zeroChunk] + initialState.contents),
-                timeout: configuration.inferTimeout,
-                check: { _ = try codec.outputs(of: $0) }
-            ),
+            probeChunk: probeChunk,
             seed: seed,
             clock: clock,
             logger: logger
         )
         admission = Admission(configuration.admission, now: endpoints.now)
-        batcher = Batcher(endpoints, codec)
+        policy =
+            switch model.statePolicy {
+            case .carried:
+                .carried(Batcher(endpoints, codec), codec, initialState: initialState)
+            case .resident: .resident(ResidentStreams(endpoints, sequenceCodec))
+            }
     }
 
     /// Room in an answer for what is not tensor contents: names, shapes, parameters.
@@ -116,10 +147,24 @@ public final class Fleet: Sendable {
         await endpoints.watch()
     }
 
+    /// Waits, for a moment at most, until the endpoints have been told of the streams that have
+    /// ended. To be called between the last stream's end and ``close()``.
+    public func drain() async {
+        if case .resident(let streams) = policy { await streams.farewells.drain() }
+    }
+
     /// Closes the connections. Requests under way, and chunks that wait, fail.
     public func close() {
-        batcher.close()
+        switch policy {
+        case .carried(let batcher, _, _): batcher.close()
+        case .resident(let streams): streams.farewells.close()
+        }
         endpoints.close()
+    }
+
+    /// How the streams fare whose states stay on the endpoints; nil where states are carried.
+    var residentReport: ResidentReport? {
+        if case .resident(let streams) = policy { streams.report } else { nil }
     }
 
     /// Each endpoint that gets no work and why, in one line; empty when all do.
@@ -133,6 +178,18 @@ public final class Fleet: Sendable {
     /// - Throws: ``FleetError`` of kind `overloaded` when those that run already would suffer.
     public func openStream() throws(FleetError) -> any EncoderStream {
         try admission.open()
-        return AdmittedStream(CarriedStream(batcher, codec, state: initialState), admission)
+        let stream: any EncoderStream
+        switch policy {
+        case .carried(let batcher, let codec, let initialState):
+            stream = CarriedStream(batcher, codec, state: initialState)
+        case .resident(let streams):
+            do {
+                stream = try streams.open()
+            } catch {
+                admission.close()
+                throw error
+            }
+        }
+        return AdmittedStream(stream, admission)
     }
 }

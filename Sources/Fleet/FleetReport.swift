@@ -11,6 +11,35 @@ public struct FleetReport: Sendable {
     public var retries: Int
     /// Streams that were refused for want of room.
     public var refusedStreams: Int
+    /// Nil where states are carried.
+    public var resident: ResidentReport?
+}
+
+/// How the streams fare whose states stay on the endpoints. Counts are from the start.
+public struct ResidentReport: Sendable, Equatable {
+    /// Bytes of snapshots, and of the chunks since, that are there now,
+    public var heldSnapshotBytes: Int
+    /// that open streams may come to need,
+    public var reservedSnapshotBytes: Int
+    /// and that all streams together may need.
+    public var maximumSnapshotBytes: Int
+    public var snapshots: Int
+    /// Times that a stream went on at another endpoint, or anew at the same,
+    public var moves: Int
+    /// because another endpoint had much less to do,
+    public var rebalancingMoves: Int
+    /// from a snapshot and not from the beginning.
+    public var restores: Int
+    /// Chunks that were run again for it.
+    public var repeatedChunks: Int
+    /// Sequences that an endpoint did not know any more.
+    public var forgottenSequences: Int
+    /// Answers that were dropped for not being those that were waited for.
+    public var fencedAnswers: Int
+    /// Sequences whose end was confirmed,
+    public var endedSequences: Int
+    /// and whose end could not be sent, or was not answered.
+    public var droppedEnds: Int
 }
 
 /// What an operator sees of one endpoint at one moment.
@@ -59,7 +88,8 @@ extension Fleet {
             openStreams: admission.openStreams,
             chunkLatency: admission.latency,
             retries: endpoints.retryCount,
-            refusedStreams: admission.refusedStreams
+            refusedStreams: admission.refusedStreams,
+            resident: residentReport
         )
     }
 }

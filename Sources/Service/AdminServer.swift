@@ -49,6 +49,18 @@ extension Martlet_V1_Fleet {
         if let latency = report.chunkLatency { chunkLatency = .init(latency) }
         retries = Int64(report.retries)
         refusedStreams = Int64(report.refusedStreams)
+        if let resident = report.resident { snapshots = .init(resident) }
+    }
+}
+
+extension Martlet_V1_Snapshots {
+    fileprivate init(_ report: ResidentReport) {
+        self.init()
+        heldBytes = Int64(report.heldSnapshotBytes)
+        reservedBytes = Int64(report.reservedSnapshotBytes)
+        maximumBytes = Int64(report.maximumSnapshotBytes)
+        moves = Int64(report.moves)
+        fencedAnswers = Int64(report.fencedAnswers)
     }
 }
 

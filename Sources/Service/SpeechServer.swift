@@ -89,6 +89,9 @@ public final class SpeechServer: Sendable {
     public func shutdown(gracePeriod: Duration) async {
         health.stop()
         await server.shutdown(gracePeriod: gracePeriod)
-        for model in models.all { model.fleet.close() }
+        for model in models.all {
+            await model.fleet.drain()
+            model.fleet.close()
+        }
     }
 }

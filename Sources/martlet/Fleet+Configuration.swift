@@ -23,6 +23,8 @@ extension Fleet.Configuration {
         pool.health.maximumEjection = settings.health.maximumEjection
         pool.retries.share = settings.retries.share
         pool.retries.minimumRate = settings.retries.minimumPerSecond
+        snapshotInterval = settings.snapshots.interval
+        maximumSnapshotBytes = settings.snapshots.maximumBytes
         admission.headroom = settings.admission.headroom
         admission.maximumStreams = settings.admission.maximumStreams
     }

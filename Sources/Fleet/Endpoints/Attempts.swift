@@ -12,10 +12,15 @@ struct Attempts {
     /// Errors that are taken for an answer before the request itself is held to be at fault.
     static let maximumFailures = 6
 
+    /// Time between two looks for an endpoint where each that admits is unsuited.
+    private static let unsuitedPause = Duration.milliseconds(100)
+
     private let endpoints: EndpointSet
     /// When the stream is told that it cannot go on.
     let deadline: Duration
     private var failed: [(endpoint: EndpointID, reason: String)] = []
+    /// Endpoints that cannot run it through no fault of theirs.
+    private var unsuited: [EndpointID] = []
     private var failureCount = 0
     private var attemptCount = 0
     private(set) var lastError: FleetError?
@@ -33,8 +38,21 @@ struct Attempts {
         )
     }
 
+    /// The endpoint where the stream's state is, for the next attempt; nil when it admits no work.
+    mutating func lease(on endpoint: Endpoint) -> Lease? {
+        if attemptCount == 0 {
+            endpoints.noteFirstAttempt()
+            attemptCount = 1
+        }
+        return endpoints.lease(on: endpoint.id)?.0
+    }
+
     /// An endpoint for the next attempt, as soon as there is one.
-    mutating func next(rows: Int = 1) async throws(FleetError) -> (Lease, Endpoint) {
+    /// - Parameter preferred: taken if it admits and none has failed yet.
+    mutating func next(
+        rows: Int = 1,
+        preferring preferred: EndpointID? = nil
+    ) async throws(FleetError) -> (Lease, Endpoint) {
         if attemptCount == 0 {
             endpoints.noteFirstAttempt()
         } else if try await !endpoints.retryAllowed(before: deadline) {
@@ -43,8 +61,19 @@ struct Attempts {
         attemptCount += 1
         while true {
             if Task.isCancelled { throw .cancelled }
-            if let found = endpoints.lease(rows: rows, excluding: failed.map(\.endpoint)) {
+            if let preferred, failed.isEmpty, unsuited.isEmpty,
+                let found = endpoints.lease(on: preferred)
+            {
                 return found
+            }
+            let excluded = unsuited + failed.map(\.endpoint)
+            if let found = endpoints.lease(rows: rows, excluding: excluded) { return found }
+            if endpoints.hasAdmitting, failed.isEmpty {
+                // Every endpoint that admits is unsuited; another one may come.
+                let left = deadline - endpoints.now()
+                guard left > .zero else { throw exhausted }
+                try await endpoints.pause(min(left, Self.unsuitedPause))
+                continue
             }
             if endpoints.hasAdmitting {
                 // Every endpoint that admits has answered with an error.
@@ -94,6 +123,13 @@ struct Attempts {
         failureCount += 1
         lastError = error
         if failureCount >= Self.maximumFailures { throw exhausted }
+    }
+
+    /// The endpoint cannot run it, and nothing is wrong with the endpoint.
+    mutating func unsuited(_ lease: Lease, _ error: FleetError) {
+        endpoints.end(lease, .abandoned)
+        unsuited.append(lease.endpoint)
+        lastError = error
     }
 
     private var exhausted: FleetError {

@@ -48,7 +48,7 @@ final class Endpoint: Sendable {
                 return ([.unfit(reason: Self.misfit(model, mismatch))], nil)
             }
             let start = now()
-            let answer = try await client.modelInfer(chunk.request, timeout: chunk.timeout)
+            let answer = try await client.modelInfer(chunk.makeRequest(), timeout: chunk.timeout)
             try chunk.check(answer)
             return ([.checkPassed, .probePassed], now() - start)
         } catch {
@@ -78,7 +78,7 @@ final class Endpoint: Sendable {
 /// A chunk of no stream's, which an endpoint must run before it gets work: ready flags prove
 /// nothing, since a server whose backend has died keeps them.
 struct ProbeChunk: Sendable {
-    let request: MessageBytes
+    let makeRequest: @Sendable () -> MessageBytes
     let timeout: Duration
     /// Throws when the answer is not what the model promises.
     let check: @Sendable (MessageBytes) throws -> Void

@@ -63,15 +63,23 @@ package struct EndpointLoad: Sendable {
 
     /// What another row would cost, in seconds of waiting; lower is better.
     ///
-    /// - Parameter unknownLatency: assumed where nothing was answered yet.
-    package func cost(at now: Duration, decay: Duration, unknownLatency: Duration) -> Double {
+    /// - Parameters:
+    ///   - placementCount: streams that live there, each of which is work to come.
+    ///   - unknownLatency: assumed where nothing was answered yet.
+    package func cost(
+        at now: Duration,
+        decay: Duration,
+        placementCount: Int = 0,
+        unknownLatency: Duration
+    ) -> Double {
         var expected = latency ?? unknownLatency
         // An old figure fades, so that an endpoint that was slow once is tried again.
         if latency != nil {
             expected = .seconds(expected.seconds * Self.decayed(over: now - updatedAt, decay * 4))
         }
         if let oldest = requests.first { expected = max(expected, now - oldest.start) }
-        return max(expected.seconds, Self.minimumLatencySeconds) * Double(outstandingRows + 1)
+        return max(expected.seconds, Self.minimumLatencySeconds)
+            * Double(outstandingRows + placementCount + 1)
     }
 
     private static let minimumLatencySeconds = 1e-6

@@ -273,6 +273,7 @@ package struct EndpointPool: Sendable {
         let cost = member.load.cost(
             at: now,
             decay: settings.latencyDecay,
+            placementCount: member.placementCount,
             unknownLatency: slowest
         )
         guard let admitted = member.health.admissionTime else { return cost }

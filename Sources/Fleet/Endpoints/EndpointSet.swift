@@ -86,6 +86,9 @@ final class EndpointSet: Sendable {
 
     var hasAdmitting: Bool { state.withLock { $0.pool.hasAdmitting } }
 
+    /// Whether it is one of the endpoints, however it is.
+    func isMember(_ id: EndpointID) -> Bool { state.withLock { $0.pool.member(id) != nil } }
+
     func isAdmitting(_ id: EndpointID) -> Bool { state.withLock { $0.pool.isAdmitting(id) } }
 
     /// Chooses an endpoint that admits; nil when there is none besides the excluded ones.
