@@ -89,6 +89,10 @@ final class EndpointSet: Sendable {
     /// Whether it is one of the endpoints, however it is.
     func isMember(_ id: EndpointID) -> Bool { state.withLock { $0.pool.member(id) != nil } }
 
+    func isEjected(_ id: EndpointID) -> Bool {
+        state.withLock { $0.pool.member(id)?.health.isEjected ?? false }
+    }
+
     func isAdmitting(_ id: EndpointID) -> Bool { state.withLock { $0.pool.isAdmitting(id) } }
 
     /// Chooses an endpoint that admits; nil when there is none besides the excluded ones.

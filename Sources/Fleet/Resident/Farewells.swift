@@ -4,11 +4,13 @@ internal import Synchronization
 /// Ends sequences of Triton's that nobody needs any more, so that their places there become free:
 /// in the background, since no stream waits for it.
 ///
-/// An endpoint that admits no work is not bothered; its sequences wait until it admits again. What
-/// cannot be sent is dropped, and Triton gives the sequence up once it has been idle for long.
+/// An endpoint that admits no work is told too, since one that is being stopped waits for it; but once
+/// such an endpoint has not answered, its sequences wait until it admits again. Those of an ejected one
+/// always do. What cannot be sent is dropped, and Triton gives the sequence up once it has been idle
+/// for long.
 final class Farewells: Sendable {
-    /// Sequences that wait to be ended. Beyond it, the longest waiting one of an endpoint that
-    /// admits no work is dropped, or else the new one.
+    /// Sequences that wait to be ended. Beyond it, the longest waiting one whose endpoint admits no
+    /// work is dropped, or else the new one.
     static let maximumWaiting = 4096
     /// Requests under way.
     static let maximumConcurrent = 16
@@ -24,8 +26,10 @@ final class Farewells: Sendable {
     private struct State {
         /// Those that can be sent, first come first served.
         var ready: [Farewell] = []
-        /// Those of endpoints that admit no work.
+        /// Those that wait for their endpoints to admit work.
         var parked: [Farewell] = []
+        /// Endpoints that admitted no work, and have not answered since.
+        var silent: Set<EndpointID> = []
         var runningCount = 0
         var counts = Counts()
         var isClosed = false
@@ -99,16 +103,13 @@ final class Farewells: Sendable {
     /// Sends what waits for an endpoint, if that admits work now or is removed: one that is removed
     /// may be well.
     private func resume(_ id: EndpointID) {
-        guard !mustWait(id) else { return }
+        guard !endpoints.isMember(id) || endpoints.isAdmitting(id) else { return }
         state.withLock { state in
+            state.silent.remove(id)
             state.ready += state.parked.filter { $0.endpoint.id == id }
             state.parked.removeAll { $0.endpoint.id == id }
         }
         work()
-    }
-
-    private func mustWait(_ id: EndpointID) -> Bool {
-        endpoints.isMember(id) && !endpoints.isAdmitting(id)
     }
 
     /// Starts a task for what waits, if there may be another one.
@@ -140,12 +141,9 @@ final class Farewells: Sendable {
 
     private func send(_ farewell: Farewell) async {
         let id = farewell.endpoint.id
-        if mustWait(id) {
-            state.withLock { state in
-                if !state.isClosed { state.parked.append(farewell) }
-            }
-            // It may have been admitted between the question and the parking.
-            return resume(id)
+        let mayBeSilent = endpoints.isMember(id) && !endpoints.isAdmitting(id)
+        if mayBeSilent, endpoints.isEjected(id) || state.withLock({ $0.silent.contains(id) }) {
+            return park(farewell)
         }
         let wasAnswered: Bool
         do {
@@ -157,9 +155,21 @@ final class Farewells: Sendable {
         } catch {
             wasAnswered = SequenceCodec.saysUnknown(error, sequenceID: farewell.sequenceID)
         }
+        if !wasAnswered, mayBeSilent {
+            state.withLock { _ = $0.silent.insert(id) }
+            return park(farewell)
+        }
         state.withLock {
             if wasAnswered { $0.counts.ended += 1 } else { $0.counts.dropped += 1 }
         }
+    }
+
+    private func park(_ farewell: Farewell) {
+        state.withLock { state in
+            if !state.isClosed { state.parked.append(farewell) }
+        }
+        // It may have been admitted before that was parked.
+        resume(farewell.endpoint.id)
     }
 
     private func updateIdleness() {
