@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo build test lint format generate clean
+.PHONY: help demo build test chaos lint format generate clean
 
 help: ## Show this list
 	@printf 'Martlet: streaming speech recognition over gRPC, with encoders on Triton\n\n'
@@ -18,6 +18,9 @@ build: ## Build the martlet command, in release mode
 
 test: ## Build and run every test
 	@Tools/test
+
+chaos: ## Hurt Tritons under live streams for long; `make test` does it shortly
+	@Tools/chaos
 
 lint: ## Check formatting and the generated code
 	@Tools/lint

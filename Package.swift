@@ -184,7 +184,9 @@ let targets: [Target] = [
     tests("LoadGenerationTests", ["LoadGeneration", "TestSupport"]),
     .testTarget(
         name: "EndToEndTests",
-        dependencies: ["GRPCTransport", "MessageCoding", "Wire", "martlet", swiftProtobuf],
+        dependencies: [
+            "GRPCTransport", "MessageCoding", "TestSupport", "Wire", "martlet", swiftProtobuf,
+        ],
         resources: [.copy("Resources")],
         swiftSettings: swiftSettings
     ),

@@ -43,6 +43,10 @@ final class ChildProcess: Sendable {
         if process.isRunning { process.terminate() }
     }
 
+    var identifier: Int32 { process.processIdentifier }
+
+    var isRunning: Bool { process.isRunning }
+
     var lines: [String] { state.withLock { $0.lines } }
 
     /// The first line that matches, as soon as it is there.

@@ -1,0 +1,84 @@
+internal import Testing
+
+/// Single faults, under fewer streams.
+extension EndToEnd.Chaos {
+    private static let fewLanes = 16
+    private static let fewPassages = 16
+    /// Of the speech in a stream.
+    private static let shortLength = Duration.seconds(4)
+    /// Long enough for every lane to have a stream under way, and for a Martlet to look at its
+    /// endpoints.
+    private static let moment = Duration.seconds(3)
+
+    /// Runs `body` under live streams, none of which may notice.
+    private func underStreams(
+        _ name: String,
+        on martlets: [Martlet],
+        _ body: @Sendable (ChaosLog) async throws -> Void
+    ) async throws {
+        let log = ChaosLog()
+        log.note("\(name); \(ChaosRun.hint)")
+        let traffic = try await traffic(
+            of: Self.fewPassages,
+            length: Self.shortLength,
+            seed: ChaosRun.seed,
+            on: martlets
+        )
+        let streams = try await traffic.run(lanes: Self.fewLanes, seed: ChaosRun.seed) {
+            try await Task.sleep(for: Self.moment)
+            try await body(log)
+            try await Task.sleep(for: Self.moment)
+        }
+        check(streams, of: traffic, log)
+    }
+
+    /// A server that is told to go, as on an update, takes no stream with it.
+    @Test func aServerIsDrained() async throws {
+        try await fleet.restore()
+        let server = fleet.servers[0]
+        try await withMartlets(StatePolicy.offered) { martlets in
+            try await underStreams("drain", on: martlets) { log in
+                server.terminate()
+                log.note("SIGTERM")
+                await server.exited()
+                log.note("it has gone")
+            }
+        }
+    }
+
+    /// A server that was not there when Martlet started is used once it comes, and takes over.
+    @Test func aServerComesLate() async throws {
+        try await fleet.restore()
+        let late = fleet.servers[0]
+        late.terminate()
+        await late.exited()
+        let others = fleet.servers.dropFirst()
+        try await withMartlets(StatePolicy.offered) { martlets in
+            try await underStreams("a late server", on: martlets) { log in
+                try await late.start()
+                try await late.untilReady()
+                log.note("the late server is ready")
+                try await Task.sleep(for: Self.moment)
+                for other in others { try other.kill() }
+                log.note("the others were killed")
+            }
+        }
+    }
+
+    /// While no server is left, streams wait.
+    @Test func allServersAreGoneForAWhile() async throws {
+        try await fleet.restore()
+        let servers = fleet.servers
+        try await withMartlets(StatePolicy.offered) { martlets in
+            try await underStreams("all servers are gone", on: martlets) { log in
+                for server in servers { try server.kill() }
+                log.note("all were killed")
+                try await Task.sleep(for: Self.moment)
+                for server in servers { try await server.start() }
+                log.note("all are started again")
+                for server in servers { try await server.untilReady() }
+                log.note("all are ready again")
+            }
+        }
+    }
+}

@@ -1,0 +1,66 @@
+internal import Foundation
+internal import Testing
+
+extension EndToEnd {
+    /// Tritons that die, stall and come back under live streams. Nobody who speaks may notice.
+    @Suite(.serialized, WithTritonFleet()) struct Chaos {
+        private static let lanes = 32
+        private static let passages = 36
+        /// How long a Triton may take over a chunk.
+        private static let inferTimeout = Duration.seconds(2)
+        /// How much later finals may come beyond what cannot be helped (p95).
+        private static let growth = Duration.seconds(1)
+
+        let fleet: TritonFleet
+        let recordings: [Recording]
+
+        init() throws {
+            fleet = try #require(TritonFleet.current)
+            recordings = try Recording.all(try #require(Laboratory.current).places)
+        }
+
+        @Test(arguments: ChaosRun.all) func losesNoStream(run: ChaosRun) async throws {
+            let log = ChaosLog()
+            log.note("\(run.testDescription); \(ChaosRun.hint)")
+            try await fleet.restore()
+            try await withMartlets(run.policies) { martlets in
+                let traffic = try await traffic(
+                    of: Self.passages,
+                    length: run.length,
+                    seed: run.seed,
+                    on: martlets
+                )
+                log.note("\(Self.passages) passages recognised undisturbed")
+                let plan = FaultPlan(
+                    seed: run.seed,
+                    count: run.faults,
+                    servers: TritonFleet.size,
+                    timing: run.timing
+                )
+                let injector = FaultInjector(fleet.servers, log: log)
+                let streams = try await traffic.run(lanes: Self.lanes, seed: run.seed) {
+                    try await Task.sleep(for: run.calm)
+                    try await injector.run(plan)
+                }
+                #expect(injector.injections.count == run.faults)
+                check(streams, of: traffic, log)
+                check(FinalLatencies(streams, injector.injections), log)
+            }
+        }
+
+        /// Two cores are too few for few faults to say much of the time that they cost: the short
+        /// form only tells.
+        private func check(_ latencies: FinalLatencies, _ log: ChaosLog) {
+            for line in latencies.lines { log.note(line) }
+            guard ChaosRun.isLong else { return }
+            for disturbed in [latencies.loud.open, latencies.loud.ending] {
+                #expect(latencies.growth(of: disturbed) ?? .zero <= Self.growth)
+            }
+            for disturbed in [latencies.silent.open, latencies.silent.ending] {
+                #expect(
+                    latencies.growth(of: disturbed) ?? .zero <= Self.inferTimeout + Self.growth
+                )
+            }
+        }
+    }
+}
