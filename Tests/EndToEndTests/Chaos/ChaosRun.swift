@@ -59,7 +59,7 @@ struct ChaosRun: Sendable, CustomTestStringConvertible {
     var timing: FaultPlan.Timing {
         Self.isLong
             ? FaultPlan.Timing(
-                pauseMilliseconds: 1_000...6_000,
+                pauseMilliseconds: 2_000...8_000,
                 outageMilliseconds: 500...6_000,
                 stall: .seconds(10)
             )

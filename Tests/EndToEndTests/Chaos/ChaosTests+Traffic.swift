@@ -14,7 +14,12 @@ extension EndToEnd.Chaos {
         var martlets: [Martlet] = []
         do {
             for policy in policies {
-                let settings = ["infer_timeout: 2s", policy.modelSettings]
+                // Refusing streams when servers are few is not what is tried here.
+                let settings = [
+                    "admission: { headroom: 1m }",
+                    "infer_timeout: \(Self.inferTimeout.components.seconds)s",
+                    policy.modelSettings,
+                ]
                 let martlet = try await Martlet(
                     laboratory.places,
                     directory: laboratory.directory,

@@ -7,7 +7,7 @@ extension EndToEnd {
         private static let lanes = 32
         private static let passages = 36
         /// How long a Triton may take over a chunk.
-        private static let inferTimeout = Duration.seconds(2)
+        static let inferTimeout = Duration.seconds(2)
         /// How much later finals may come beyond what cannot be helped (p95).
         private static let growth = Duration.seconds(1)
 
@@ -44,7 +44,14 @@ extension EndToEnd {
                 }
                 #expect(injector.injections.count == run.faults)
                 check(streams, of: traffic, log)
-                check(FinalLatencies(streams, injector.injections), log)
+                check(
+                    FinalLatencies(
+                        streams,
+                        injector.injections,
+                        deadline: Self.inferTimeout
+                    ),
+                    log
+                )
             }
         }
 
@@ -53,7 +60,7 @@ extension EndToEnd {
         private func check(_ latencies: FinalLatencies, _ log: ChaosLog) {
             for line in latencies.lines { log.note(line) }
             guard ChaosRun.isLong else { return }
-            for disturbed in [latencies.loud.open, latencies.loud.ending] {
+            for disturbed in [latencies.loud.open, latencies.loud.ending, latencies.away] {
                 #expect(latencies.growth(of: disturbed) ?? .zero <= Self.growth)
             }
             for disturbed in [latencies.silent.open, latencies.silent.ending] {

@@ -5,48 +5,55 @@ struct FinalLatencies {
     /// A stream whose speech ended so long before a fault may still have been at its last chunks.
     private static let lag = Duration.milliseconds(320)
 
-    /// Latencies of streams to which the same kind of thing happened.
-    struct Group {
-        /// Open at some fault.
+    /// Latencies of streams to which faults of a kind happened.
+    struct Group: Equatable {
+        /// Of those that were open at one.
         var open: [Duration] = []
-        /// Those of them whose speech ended while the fault could be felt.
+        /// Of those whose speech ended soon after one: those that feel it most.
         var ending: [Duration] = []
     }
 
-    /// Of streams at none of whose time a server was hurt.
+    /// Of streams while all servers were well.
     private(set) var undisturbed: [Duration] = []
     /// Of streams at faults that end connections: kills, drains and restarts.
     private(set) var loud = Group()
     /// Of streams at faults that only deadlines find, and perhaps others too.
     private(set) var silent = Group()
+    /// Of streams whose speech ended later, while a server was still away.
+    private(set) var away: [Duration] = []
 
-    init(_ streams: [LiveStream], _ injections: [FaultInjector.Injection]) {
+    /// - Parameter deadline: After which a silent fault is found.
+    init(
+        _ streams: [LiveStream],
+        _ injections: [FaultInjector.Injection],
+        deadline: Duration
+    ) {
         for stream in streams {
             guard let latency = stream.latency else { continue }
-            var isDisturbed = false
-            // [silent]: whether it was open then, and whether it ended then.
-            var isOpen = [false, false]
-            var isEnding = [false, false]
-            for injection in injections {
-                let undone = (injection.undone ?? stream.closed) + Self.reach
-                guard stream.opened < undone, injection.at < stream.closed else { continue }
-                isDisturbed = true
-                let isSilent = injection.kind.isSilent
-                let felt = isSilent ? undone : injection.at + Self.reach
-                guard stream.opened < felt else { continue }
-                isOpen[isSilent ? 1 : 0] = true
-                if injection.at - Self.lag <= stream.spoken, stream.spoken < felt {
-                    isEnding[isSilent ? 1 : 0] = true
-                }
+            let near = injections.filter {
+                stream.opened < ($0.undone ?? stream.closed) + Self.reach
+                    && $0.at < stream.closed
             }
-            if isOpen[1] {
-                silent.open.append(latency)
-                if isEnding[1] { silent.ending.append(latency) }
-            } else if isOpen[0] {
-                loud.open.append(latency)
-                if isEnding[0] { loud.ending.append(latency) }
-            } else if !isDisturbed {
+            if near.isEmpty {
                 undisturbed.append(latency)
+                continue
+            }
+            let open = near.filter { stream.opened <= $0.at }
+            let ending = near.filter {
+                let felt = ($0.kind.isSilent ? deadline : .zero) + Self.reach
+                return $0.at - Self.lag <= stream.spoken && stream.spoken < $0.at + felt
+            }
+            if open.contains(where: \.kind.isSilent) {
+                silent.open.append(latency)
+            } else if !open.isEmpty {
+                loud.open.append(latency)
+            }
+            if ending.contains(where: \.kind.isSilent) {
+                silent.ending.append(latency)
+            } else if !ending.isEmpty {
+                loud.ending.append(latency)
+            } else {
+                away.append(latency)
             }
         }
     }
@@ -71,7 +78,7 @@ struct FinalLatencies {
         [
             ("undisturbed", undisturbed), ("open at a kill, drain or restart", loud.open),
             ("ending at one", loud.ending), ("open at a stall or dead backend", silent.open),
-            ("ending at one", silent.ending),
+            ("ending at one", silent.ending), ("ending while a server was away", away),
         ].map { name, latencies in
             let figures = [50, 95, 99, 100].map { percent in
                 Self.percentile(percent, of: latencies)
