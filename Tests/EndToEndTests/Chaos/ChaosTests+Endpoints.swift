@@ -4,15 +4,18 @@ internal import Testing
 extension EndToEnd.Chaos {
     private static let fewLanes = 16
     private static let fewPassages = 16
-    /// Of the speech in a stream.
-    private static let shortLength = Duration.seconds(4)
     /// Long enough for every lane to have a stream under way, and for a Martlet to look at its
     /// endpoints.
     private static let moment = Duration.seconds(3)
 
     /// Runs `body` under live streams, none of which may notice.
+    /// - Parameters:
+    ///   - length: The most speech in a stream.
+    ///   - streamsEach: The most streams in a lane.
     private func underStreams(
         _ name: String,
+        length: Duration = .seconds(4),
+        streamsEach: Int = .max,
         on martlets: [Martlet],
         _ body: @Sendable (ChaosLog) async throws -> Void
     ) async throws {
@@ -20,11 +23,15 @@ extension EndToEnd.Chaos {
         log.note("\(name); \(ChaosRun.hint)")
         let traffic = try await traffic(
             of: Self.fewPassages,
-            length: Self.shortLength,
+            length: length,
             seed: ChaosRun.seed,
             on: martlets
         )
-        let streams = try await traffic.run(lanes: Self.fewLanes, seed: ChaosRun.seed) {
+        let streams = try await traffic.run(
+            lanes: Self.fewLanes,
+            streamsEach: streamsEach,
+            seed: ChaosRun.seed
+        ) {
             try await Task.sleep(for: Self.moment)
             try await body(log)
             try await Task.sleep(for: Self.moment)
@@ -65,12 +72,18 @@ extension EndToEnd.Chaos {
         }
     }
 
-    /// While no server is left, streams wait.
+    /// While no server is left, open streams wait.
     @Test func allServersAreGoneForAWhile() async throws {
         try await fleet.restore()
         let servers = fleet.servers
         try await withMartlets(StatePolicy.offered) { martlets in
-            try await underStreams("all servers are gone", on: martlets) { log in
+            // One stream each, all of them open when the servers die: a new one would be refused.
+            try await underStreams(
+                "all servers are gone",
+                length: Self.moment * 4,
+                streamsEach: 1,
+                on: martlets
+            ) { log in
                 for server in servers { try server.kill() }
                 log.note("all were killed")
                 try await Task.sleep(for: Self.moment)

@@ -50,18 +50,21 @@ extension EndToEnd.Chaos {
                     + " \(traffic.passages[stream.passage].name): \(complaint)"
             }
         }
+        #expect(!streams.isEmpty)
         log.note("\(streams.count) streams, \(complaints.count) of them wrong")
         for complaint in complaints.prefix(complaintsTold) { log.note(complaint) }
-        if !complaints.isEmpty {
-            for martlet in traffic.martlets {
-                print("The log of the Martlet at \(martlet.address):")
-                for line in martlet.process.lines { print(line) }
-            }
-        }
+        if !complaints.isEmpty { tellLogs(of: traffic.martlets) }
         #expect(
             complaints.isEmpty,
             "\(complaints.count) of \(streams.count) streams went wrong; \(ChaosRun.hint)"
         )
+    }
+
+    func tellLogs(of martlets: [Martlet]) {
+        for martlet in martlets {
+            print("The log of the Martlet at \(martlet.address):")
+            for line in martlet.process.lines { print(line) }
+        }
     }
 
     /// What streams will say, and what has to come of it.

@@ -50,6 +50,7 @@ extension EndToEnd {
                         injector.injections,
                         deadline: Self.inferTimeout
                     ),
+                    of: traffic,
                     log
                 )
             }
@@ -57,16 +58,25 @@ extension EndToEnd {
 
         /// Two cores are too few for few faults to say much of the time that they cost: the short
         /// form only tells.
-        private func check(_ latencies: FinalLatencies, _ log: ChaosLog) {
+        private func check(
+            _ latencies: FinalLatencies,
+            of traffic: LiveTraffic,
+            _ log: ChaosLog
+        ) {
             for line in latencies.lines { log.note(line) }
             guard ChaosRun.isLong else { return }
-            for disturbed in [latencies.loud.open, latencies.loud.ending, latencies.away] {
-                #expect(latencies.growth(of: disturbed) ?? .zero <= Self.growth)
+            let allowed = [
+                (latencies.loud.open, Self.growth), (latencies.loud.ending, Self.growth),
+                (latencies.away, Self.growth),
+                (latencies.silent.open, Self.inferTimeout + Self.growth),
+                (latencies.silent.ending, Self.inferTimeout + Self.growth),
+            ]
+            let isLate = allowed.contains { group, growth in
+                latencies.growth(of: group) ?? .zero > growth
             }
-            for disturbed in [latencies.silent.open, latencies.silent.ending] {
-                #expect(
-                    latencies.growth(of: disturbed) ?? .zero <= Self.inferTimeout + Self.growth
-                )
+            if isLate { tellLogs(of: traffic.martlets) }
+            for (group, growth) in allowed {
+                #expect(latencies.growth(of: group) ?? .zero <= growth, "\(ChaosRun.hint)")
             }
         }
     }

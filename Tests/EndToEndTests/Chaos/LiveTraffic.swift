@@ -42,15 +42,19 @@ struct LiveTraffic: Sendable {
     }
 
     /// Keeps the lanes busy while `body` runs, and lets their last streams come to their end.
+    /// - Parameter streamsEach: The most streams in a lane.
     func run(
         lanes: Int,
+        streamsEach: Int = .max,
         seed: UInt64,
         during body: @Sendable () async throws -> Void
     ) async throws -> [LiveStream] {
         let ending = Ending()
         return try await withThrowingTaskGroup(of: [LiveStream].self) { group in
             for lane in 0..<lanes {
-                group.addTask { await drive(lane, seed: seed, until: ending) }
+                group.addTask {
+                    await drive(lane, streamsEach, seed: seed, until: ending)
+                }
             }
             try await body()
             ending.come()
@@ -64,11 +68,16 @@ struct LiveTraffic: Sendable {
         func come() { state.withLock { $0 = true } }
     }
 
-    private func drive(_ lane: Int, seed: UInt64, until ending: Ending) async -> [LiveStream] {
+    private func drive(
+        _ lane: Int,
+        _ count: Int,
+        seed: UInt64,
+        until ending: Ending
+    ) async -> [LiveStream] {
         var random = SplitMix64(seed: seed &+ UInt64(lane) &* 0x9e37_79b9)
         let martlet = lane % martlets.count
         var streams: [LiveStream] = []
-        while !ending.hasCome {
+        while !ending.hasCome, streams.count < count {
             // Where in a chunk a stream is has nothing to do with where the others are.
             let gap = Duration.milliseconds(Int.random(in: 0..<700, using: &random))
             guard (try? await Task.sleep(for: gap)) != nil, !ending.hasCome else { break }
