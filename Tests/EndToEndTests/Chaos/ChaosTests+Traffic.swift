@@ -51,20 +51,17 @@ extension EndToEnd.Chaos {
             }
         }
         #expect(!streams.isEmpty)
-        log.note("\(streams.count) streams, \(complaints.count) of them wrong")
+        let failed = streams.count { $0.failure != nil }
+        log.note(
+            "\(streams.count) streams, \(failed) of them failed,"
+                + " \(complaints.count - failed) said what they should not"
+        )
         for complaint in complaints.prefix(complaintsTold) { log.note(complaint) }
-        if !complaints.isEmpty { tellLogs(of: traffic.martlets) }
+        if !complaints.isEmpty { log.tellLogs(of: traffic.martlets) }
         #expect(
             complaints.isEmpty,
             "\(complaints.count) of \(streams.count) streams went wrong; \(ChaosRun.hint)"
         )
-    }
-
-    func tellLogs(of martlets: [Martlet]) {
-        for martlet in martlets {
-            print("The log of the Martlet at \(martlet.address):")
-            for line in martlet.process.lines { print(line) }
-        }
     }
 
     /// What streams will say, and what has to come of it.

@@ -74,7 +74,7 @@ extension EndToEnd {
             let isLate = allowed.contains { group, growth in
                 latencies.growth(of: group) ?? .zero > growth
             }
-            if isLate { tellLogs(of: traffic.martlets) }
+            if isLate { log.tellLogs(of: traffic.martlets) }
             for (group, growth) in allowed {
                 #expect(latencies.growth(of: group) ?? .zero <= growth, "\(ChaosRun.hint)")
             }

@@ -2,7 +2,6 @@ internal import Foundation
 internal import GRPCTransport
 internal import MessageCoding
 internal import Synchronization
-internal import Testing
 internal import Wire
 
 /// A real Triton that can be hurt, and started again at the same address.
@@ -33,10 +32,14 @@ final class TritonProcess: Sendable {
     /// What its processes have written to standard error since the last start.
     var lines: [String] { process.withLock { $0?.lines ?? [] } }
 
-    /// Starts it unless it runs. Does not wait until it is ready.
+    /// Starts it unless it runs and is well. Does not wait until it is ready.
     func restore() async throws {
-        let isRunning = process.withLock { $0?.isRunning == true }
-        if isRunning { try resume() } else { try await start() }
+        if process.withLock({ $0?.isRunning == true }) {
+            try? resume()
+            if await isReady() { return }
+            terminate()
+        }
+        try await start()
     }
 
     /// Starts it, once whatever ran before has ended. Does not wait until it is ready.
@@ -99,7 +102,9 @@ final class TritonProcess: Sendable {
     /// SIGKILL of the processes that run the models, under a server that goes on.
     func killBackends() throws {
         let backends = descendants(named: "triton_python_b")
-        try #require(!backends.isEmpty, "no backend process at \(address)")
+        guard !backends.isEmpty else {
+            throw ChildProcess.Failure(description: "no backend runs at \(address)")
+        }
         for backend in backends { try signal(SIGKILL, backend) }
     }
 
@@ -115,7 +120,10 @@ final class TritonProcess: Sendable {
     }
 
     private func server() throws -> Int32 {
-        try #require(descendants(named: "tritonserver").first, "no server at \(address)")
+        guard let server = descendants(named: "tritonserver").first else {
+            throw ChildProcess.Failure(description: "no server runs at \(address)")
+        }
+        return server
     }
 
     private func descendants(named name: String) -> [Int32] {
@@ -125,7 +133,11 @@ final class TritonProcess: Sendable {
     }
 
     private func signal(_ number: Int32, _ identifier: Int32) throws {
-        try #require(Foundation.kill(identifier, number) == 0, "signal \(number) at \(address)")
+        guard Foundation.kill(identifier, number) == 0 else {
+            throw ChildProcess.Failure(
+                description: "no process \(identifier) for signal \(number) at \(address)"
+            )
+        }
     }
 
     /// A free port below those from which the kernel makes connections: it stays free while nobody
