@@ -14,6 +14,10 @@ public final class Fleet: Sendable {
         /// How long a chunk may wait in all, over attempts and for an endpoint that admits work,
         /// before its stream is told that it cannot go on.
         public var patience: Duration = .seconds(15)
+        /// For how long new streams are taken, and wait, once no endpoint admits work any more.
+        public var grace: Duration = .seconds(5)
+        /// Time between two lookups of the names among the endpoints.
+        public var resolveInterval: Duration = .seconds(10)
         /// Time between two checks of an endpoint, give or take a fifth.
         public var probeInterval: Duration = .seconds(1)
         /// How long each question of a check may take to be answered.
@@ -52,28 +56,55 @@ public final class Fleet: Sendable {
     public let configuration: Configuration
     let endpoints: EndpointSet
     let admission: Admission
-    private let policy: Policy
+    let policy: Policy
 
     /// Where streams' states are, and what it takes to begin a stream there.
-    private enum Policy {
+    enum Policy {
         case carried(Batcher, InferenceCodec, initialState: CarriedState)
         case resident(ResidentStreams)
     }
 
     /// - Parameters:
-    ///   - addresses: Each endpoint's `host:port`; at least one.
+    ///   - addresses: At least one: `host:port`, or `dns:host:port` for every address of a name.
+    /// - Throws: ``FleetError`` when the model cannot be described in the protocol, or what is given
+    ///   is no address.
+    public convenience init(
+        model: EncoderDescription,
+        addresses: [String],
+        configuration: Configuration,
+        logger: Logger
+    ) throws(FleetError) {
+        try self.init(
+            model: model,
+            addresses: addresses,
+            configuration: configuration,
+            clock: ContinuousClock(),
+            logger: logger
+        )
+    }
+
+    /// - Parameters:
     ///   - seed: Of the chance that balances requests and spreads checks.
+    ///   - resolver: Looks names up.
     ///   - clock: Spaces the checks and times requests.
-    /// - Throws: ``FleetError`` when the model cannot be described in the protocol.
-    public init<C: Clock>(
+    package init<C: Clock>(
         model: EncoderDescription,
         addresses: [String],
         configuration: Configuration,
         seed: UInt64 = .random(in: .min ... .max),
-        clock: C = ContinuousClock(),
+        resolver: any AddressResolver = SystemAddressResolver(),
+        clock: C,
         logger: Logger
     ) throws(FleetError) where C.Duration == Duration {
         precondition(!addresses.isEmpty, "a fleet has at least one endpoint")
+        var sources: [EndpointSource] = []
+        for address in addresses {
+            do {
+                sources.append(try EndpointSource(address))
+            } catch {
+                throw FleetError(.incompatible, error.description)
+            }
+        }
         self.model = model
         var configuration = configuration
         let codec: InferenceCodec
@@ -110,7 +141,8 @@ public final class Fleet: Sendable {
             }
         endpoints = EndpointSet(
             model: model,
-            addresses: addresses,
+            sources: sources,
+            resolver: resolver,
             configuration: configuration,
             probeChunk: probeChunk,
             seed: seed,
@@ -131,6 +163,10 @@ public final class Fleet: Sendable {
 
     /// Whether at least one endpoint admits work, and each change of it.
     public var readiness: Readiness { endpoints.readiness }
+
+    /// Whether a stream that begins now can hope to be run: an endpoint admits work, or did a moment
+    /// ago.
+    public var isAvailable: Bool { endpoints.isAvailable }
 
     /// Probes every endpoint once.
     ///
@@ -170,8 +206,10 @@ public final class Fleet: Sendable {
     /// Each endpoint that gets no work and why, in one line; empty when all do.
     public var complaints: String { endpoints.complaints }
 
-    /// How chunks have come to share requests.
-    public var batchStatistics: BatchStatistics { batcher.statistics }
+    /// How chunks have come to share requests; nil where states are resident.
+    public var batchStatistics: BatchStatistics? {
+        if case .carried(let batcher, _, _) = policy { batcher.statistics } else { nil }
+    }
 
     /// Begins a stream.
     ///

@@ -11,6 +11,8 @@ public struct FleetReport: Sendable {
     public var retries: Int
     /// Streams that were refused for want of room.
     public var refusedStreams: Int
+    /// How chunks shared requests; nil where states are resident.
+    public var batches: BatchStatistics?
     /// Nil where states are carried.
     public var resident: ResidentReport?
 }
@@ -89,6 +91,7 @@ extension Fleet {
             chunkLatency: admission.latency,
             retries: endpoints.retryCount,
             refusedStreams: admission.refusedStreams,
+            batches: batchStatistics,
             resident: residentReport
         )
     }

@@ -46,7 +46,7 @@ public final class RecognitionSession {
         model: SpeechModel,
         settings: RecognitionSettings
     ) throws(RecognitionError) {
-        guard model.fleet.readiness.isReady else {
+        guard model.fleet.isAvailable else {
             throw .modelUnavailable(model.name, model.fleet.complaints)
         }
         self.model = model

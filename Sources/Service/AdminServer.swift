@@ -64,6 +64,27 @@ extension Martlet_V1_Snapshots {
     }
 }
 
+extension Martlet_V1_Batching {
+    fileprivate init(_ batches: BatchStatistics) {
+        self.init()
+        requests = Int64(batches.requests)
+        chunks = Int64(batches.chunks)
+        queuedChunks = Int64(batches.waiting)
+        if let wait = batches.wait95 { queueWait = .init(wait) }
+    }
+}
+
+extension Martlet_V1_Snapshots {
+    fileprivate init(_ report: ResidentReport) {
+        self.init()
+        heldBytes = Int64(report.heldSnapshotBytes)
+        reservedBytes = Int64(report.reservedSnapshotBytes)
+        maximumBytes = Int64(report.maximumSnapshotBytes)
+        moves = Int64(report.moves)
+        fencedAnswers = Int64(report.fencedAnswers)
+    }
+}
+
 extension Martlet_V1_Endpoint {
     fileprivate init(_ report: EndpointReport) {
         self.init()

@@ -135,7 +135,7 @@ public nonisolated struct Martlet_V1_Batching: Sendable {
   /// Chunks that wait to be sent.
   public var queuedChunks: Int64 = 0
 
-  /// The longest that one of the latest chunks waited to be sent.
+  /// What 19 of 20 of the latest chunks waited at most to be sent.
   public var queueWait: SwiftProtobuf.Google_Protobuf_Duration {
     get {_queueWait ?? SwiftProtobuf.Google_Protobuf_Duration()}
     set {_queueWait = newValue}

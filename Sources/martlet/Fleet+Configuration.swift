@@ -25,6 +25,12 @@ extension Fleet.Configuration {
         pool.retries.minimumRate = settings.retries.minimumPerSecond
         snapshotInterval = settings.snapshots.interval
         maximumSnapshotBytes = settings.snapshots.maximumBytes
+        hedging = settings.hedging
+        batching.maximumBatch = settings.batching.maximumBatch
+        batching.maximumWait = settings.batching.maximumWait
+        batching.maximumOutstandingRequests = settings.batching.maximumOutstanding
+        snapshotInterval = settings.snapshots.interval
+        maximumSnapshotBytes = settings.snapshots.maximumBytes
         admission.headroom = settings.admission.headroom
         admission.maximumStreams = settings.admission.maximumStreams
     }

@@ -111,6 +111,9 @@ struct Serve: AsyncParsableCommand {
         _ settings: Configuration.Model,
         _ logger: Logger
     ) throws -> SpeechModel {
+        var fleet = Fleet.Configuration(settings.fleet)
+        fleet.resolveInterval = settings.resolveInterval
+        fleet.transport.tls = try settings.tls.map { try Channel.TLS($0) }
         let bundle = try ModelBundle.load(directory: settings.bundleDirectory)
         return try SpeechModel(
             name: settings.name,
@@ -121,7 +124,7 @@ struct Serve: AsyncParsableCommand {
             },
             outputCase: OutputCase(settings.outputCase),
             statePolicy: settings.fleet.statePolicy.map(EncoderDescription.StatePolicy.init),
-            fleetConfiguration: Fleet.Configuration(settings.fleet),
+            fleetConfiguration: fleet,
             logger: logger
         )
     }

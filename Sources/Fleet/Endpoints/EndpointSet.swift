@@ -27,10 +27,15 @@ final class EndpointSet: Sendable {
     private let prompt: AsyncStream<EndpointID>.Continuation
     /// Told of every change, outside the lock.
     private let observers = Mutex<[@Sendable (EndpointPool.Change) -> Void]>([])
+    private let resolution: Mutex<ResolvedEndpoints>
+    private let resolver: any AddressResolver
+    /// When an endpoint was last seen to admit work; nil before the first.
+    private let admittedAt = Mutex<Duration?>(nil)
 
     init<C: Clock>(
         model: EncoderDescription,
-        addresses: [String],
+        sources: [EndpointSource],
+        resolver: any AddressResolver,
         configuration: Fleet.Configuration,
         probeChunk: ProbeChunk,
         seed: UInt64,
@@ -48,23 +53,60 @@ final class EndpointSet: Sendable {
             bufferingPolicy: .bufferingNewest(Self.maximumPrompts)
         )
         state = Mutex(State(pool: EndpointPool(configuration.pool, seed: seed)))
-        setAddresses(addresses)
+        let resolved = ResolvedEndpoints(sources)
+        resolution = Mutex(resolved)
+        self.resolver = resolver
+        setAddresses(resolved)
     }
 
     private static let maximumPrompts = 1024
 
-    /// Makes the endpoints those of a list of distinct addresses; the others' connections are
-    /// closed once their requests under way are answered.
-    func setAddresses(_ addresses: [String]) {
+    // MARK: Addresses
+
+    /// Looks every name among the sources up, and makes the endpoints what was found.
+    func resolve() async {
+        for case .name(let host, let port) in resolution.withLock({ $0.names }) {
+            let source = EndpointSource.name(host: host, port: port)
+            let found: Result<[String], any Error>
+            do {
+                found = .success(try await resolver.addresses(of: host, port: port))
+            } catch {
+                found = .failure(error)
+            }
+            if Task.isCancelled { return }
+            let (resolved, complaints) = resolution.withLock { resolution in
+                let before = resolution.complaints
+                switch found {
+                case .success(let addresses): _ = resolution.lookedUp(source, addresses)
+                case .failure(let error): resolution.lookupFailed(source, "\(error)")
+                }
+                return (resolution, resolution.complaints == before ? [] : resolution.complaints)
+            }
+            for complaint in complaints {
+                logger.warning("lookup failed", metadata: ["reason": "\(complaint)"])
+            }
+            setAddresses(resolved)
+        }
+    }
+
+    /// Makes the endpoints those that were found. The connections of those that are gone are closed
+    /// once their requests under way are answered.
+    private func setAddresses(_ resolved: ResolvedEndpoints) {
+        let addresses = resolved.addresses
         let removed = state.withLock { state -> [Endpoint] in
             guard !state.isClosed else { return [] }
             let (added, removed) = state.pool.setAddresses(addresses)
             for id in added {
                 guard let address = state.pool.member(id)?.address else { continue }
+                var transport = configuration.transport
+                // At an address that was found under a name, the certificate is for the name.
+                if transport.tls != nil, transport.tls?.serverName == nil {
+                    transport.tls?.serverName = resolved.serverName(of: address)
+                }
                 state.endpoints[id] = Endpoint(
                     id: id,
                     address: address,
-                    transport: configuration.transport,
+                    transport: transport,
                     channelCount: configuration.channelsPerEndpoint
                 )
                 prompt.yield(id)
@@ -85,6 +127,14 @@ final class EndpointSet: Sendable {
     // MARK: Work
 
     var hasAdmitting: Bool { state.withLock { $0.pool.hasAdmitting } }
+
+    /// Whether there is hope for a stream that begins now: an endpoint admits work, or did a moment
+    /// ago.
+    var isAvailable: Bool {
+        if hasAdmitting { return true }
+        guard let last = admittedAt.withLock({ $0 }) else { return false }
+        return now() - last < configuration.grace
+    }
 
     /// Whether it is one of the endpoints, however it is.
     func isMember(_ id: EndpointID) -> Bool { state.withLock { $0.pool.member(id) != nil } }
@@ -190,6 +240,8 @@ final class EndpointSet: Sendable {
 
     func tell(_ changes: [EndpointPool.Change]) {
         guard !changes.isEmpty else { return }
+        // Noted at each change: an endpoint admits work right before it is left, too.
+        admittedAt.withLock { $0 = now() }
         readiness.update { hasAdmitting }
         for change in changes {
             switch change {
@@ -214,6 +266,7 @@ final class EndpointSet: Sendable {
 
     /// Probes every endpoint once, as ``Fleet/check()`` says.
     func check() async throws(FleetError) {
+        await resolve()
         let endpoints = state.withLock { Array($0.endpoints.values) }
         let misfits = await withTaskGroup(of: String?.self) { group in
             for endpoint in endpoints {
@@ -247,6 +300,15 @@ final class EndpointSet: Sendable {
                     guard (try? await self.clock.sleep(for: interval)) != nil else { return }
                     for id in self.state.withLock({ $0.pool.members.map(\.id) }) {
                         self.prompt.yield(id)
+                    }
+                }
+            }
+            if !resolution.withLock({ $0.names.isEmpty }) {
+                group.addTask {
+                    while !Task.isCancelled {
+                        let interval = self.configuration.resolveInterval
+                        guard (try? await self.clock.sleep(for: interval)) != nil else { return }
+                        await self.resolve()
                     }
                 }
             }

@@ -82,7 +82,7 @@ package struct SequenceCodec: Sendable {
             .with {
                 $0.name = tensor.name
                 $0.datatype = tensor.datatype.rawValue
-                $0.shape = tensor.shapeOfOne
+                $0.shape = tensor.shape(of: 1)
             }
         }
     }
@@ -99,7 +99,7 @@ package struct SequenceCodec: Sendable {
     package var frameDimension: Int { outputCodec.frameDimension }
 
     /// Bytes of the largest answer's tensors.
-    package var answerByteCount: Int { stateCodec.answerByteCount }
+    package var answerByteCount: Int { stateCodec.maximumAnswerByteCount }
 
     /// The contents of the features' tensor. Frames that the chunk shares with the one before are
     /// taken from that one and not copied.
