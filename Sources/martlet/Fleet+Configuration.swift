@@ -10,6 +10,10 @@ extension Fleet.Configuration {
         channelsPerEndpoint = settings.connections
         probeInterval = settings.health.interval
         probeTimeout = settings.health.timeout
+        batching.maximumBatch = settings.batching.maximumBatch
+        batching.maximumWait = settings.batching.maximumWait
+        batching.maximumOutstandingRequests = settings.batching.maximumOutstanding
+        hedging = settings.hedging
         pool.balancing =
             switch settings.balancing {
             case .leastLoaded: .leastLoaded

@@ -1,5 +1,6 @@
 internal import Fleet
 internal import GRPCTransport
+internal import ModelBundle
 internal import TestBackend
 internal import TestSupport
 internal import Testing
