@@ -7,8 +7,6 @@ public struct FleetReport: Sendable {
     public var openStreams: Int
     /// The median time that a chunk took lately, queues included; nil when hardly any came.
     public var chunkLatency: Duration?
-    /// How chunks share requests, where states travel with them.
-    public var batches: BatchStatistics
     /// Requests that were sent again.
     public var retries: Int
     /// Streams that were refused for want of room.
@@ -91,7 +89,6 @@ extension Fleet {
             endpoints: endpoints.members.map(EndpointReport.init),
             openStreams: admission.openStreams,
             chunkLatency: admission.latency,
-            batches: batchStatistics,
             retries: endpoints.retryCount,
             refusedStreams: admission.refusedStreams,
             batches: batchStatistics,

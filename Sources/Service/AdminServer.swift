@@ -49,6 +49,7 @@ extension Martlet_V1_Fleet {
         if let latency = report.chunkLatency { chunkLatency = .init(latency) }
         retries = Int64(report.retries)
         refusedStreams = Int64(report.refusedStreams)
+        if let batches = report.batches { batching = .init(batches) }
         if let resident = report.resident { snapshots = .init(resident) }
     }
 }
@@ -71,17 +72,6 @@ extension Martlet_V1_Batching {
         chunks = Int64(batches.chunks)
         queuedChunks = Int64(batches.waiting)
         if let wait = batches.wait95 { queueWait = .init(wait) }
-    }
-}
-
-extension Martlet_V1_Snapshots {
-    fileprivate init(_ report: ResidentReport) {
-        self.init()
-        heldBytes = Int64(report.heldSnapshotBytes)
-        reservedBytes = Int64(report.reservedSnapshotBytes)
-        maximumBytes = Int64(report.maximumSnapshotBytes)
-        moves = Int64(report.moves)
-        fencedAnswers = Int64(report.fencedAnswers)
     }
 }
 

@@ -11,7 +11,7 @@ internal import Testing
         #expect(machine.mayProbe)
         for event in [
             EndpointHealth.Event.checkPassed, .requestSucceeded, .requestFailed(reason: "late"),
-            .requestLost(reason: "late"), .outlying(reason: "late"),
+            .requestLost(reason: "late"), .outlying(reason: "late"), .suspected(reason: "late"),
         ] {
             #expect(!machine.handle(event))
             #expect(machine.health.state == .probing(reason: "not reached yet"))
@@ -87,9 +87,30 @@ internal import Testing
         #expect(!machine.mayProbe)
         #expect(!machine.handle(.probePassed), "a probe that was under way says nothing new")
         machine.now += .milliseconds(1)
+        #expect(!machine.health.isEjected(at: machine.now), "though nothing has happened yet")
         #expect(machine.mayProbe)
         #expect(machine.handle(.probePassed))
         #expect(machine.health.isAdmitting)
+    }
+
+    /// The others may fail while one is ejected: rather a bad endpoint than none.
+    @Test func isProbedBeforeItsTimeWhenNoneAdmits() {
+        let machine = Machine(admitted: true)
+        machine.fail(3)
+        #expect(machine.health.isEjected(at: machine.now))
+        #expect(!machine.beginProbe(isNeeded: false))
+        #expect(machine.health.probeTime(isNeeded: true) == machine.now)
+        #expect(machine.beginProbe(isNeeded: true))
+        #expect(machine.health.state == .probing(reason: "no"))
+        #expect(machine.handle(.probePassed))
+    }
+
+    @Test func isReleasedWhenTooManyAreEjected() {
+        let machine = Machine(admitted: true)
+        machine.fail(3)
+        machine.health.release(at: machine.now)
+        #expect(machine.health.state == .probing(reason: "no"))
+        #expect(machine.mayProbe)
     }
 
     @Test func isKeptWhenItCannotBeSpared() {
@@ -100,7 +121,43 @@ internal import Testing
         #expect(machine.health.isAdmitting)
         machine.mayEject = true
         #expect(machine.handle(.outlying(reason: "worse than others")))
-        #expect(machine.health.isEjected)
+        #expect(machine.health.isEjected(at: machine.now))
+    }
+
+    // MARK: Suspected
+
+    @Test func aSuspectGoesOnUntilAProbeFails() {
+        let machine = Machine(admitted: true)
+        #expect(!machine.handle(.probeFailed(reason: "from before")), "nobody has asked")
+        #expect(!machine.handle(.suspected(reason: "no")))
+        #expect(machine.health.isAdmitting)
+        #expect(machine.health.isSuspected)
+        #expect(machine.mayProbe)
+        let passed = machine.health.passedProbeCount
+        #expect(!machine.handle(.probePassed))
+        #expect(machine.health.passedProbeCount == passed + 1)
+        #expect(!machine.health.isSuspected)
+        #expect(!machine.mayProbe)
+
+        machine.handle(.suspected(reason: "no"))
+        #expect(machine.handle(.probeFailed(reason: "no backend")))
+        #expect(machine.health.state == .probing(reason: "no backend"))
+        #expect(!machine.health.isSuspected)
+    }
+
+    /// A stream whose chunks fail everywhere does not keep the servers busy with probes.
+    @Test func suspicionIsProbedNoMoreThanSoOften() {
+        let machine = Machine(admitted: true)
+        var probes = 0
+        for _ in 0..<200 {
+            machine.handle(.suspected(reason: "no"))
+            if machine.beginProbe(isNeeded: false) {
+                probes += 1
+                machine.handle(.probePassed)
+            }
+            machine.now += .milliseconds(10)
+        }
+        #expect(probes == 10, "in two seconds")
     }
 
     // MARK: Pauses
@@ -120,38 +177,60 @@ internal import Testing
         }
         #expect(times == [1, 2, 4, 8, 16, 32, 60, 60, 60].map(Duration.seconds))
         #expect(machine.health.ejectionCount == 9)
-        machine.now += .seconds(60)
+        machine.now += .milliseconds(59_999)
+        let forgiving = machine.health
+        machine.fail(3)
+        #expect(
+            machine.health.state == .ejected(until: machine.now + .seconds(60), reason: "no")
+        )
+        machine.health = forgiving
+        machine.now += .milliseconds(1)
         machine.fail(3)
         #expect(
             machine.health.state == .ejected(until: machine.now + .seconds(1), reason: "no")
         )
     }
 
-    @Test func probesThatFailAreSpacedMoreAndMore() {
+    @Test(arguments: [
+        EndpointHealth.Event.probeFailed(reason: "no"), .unfit(reason: "no"),
+        .checkUnanswered(reason: "no"),
+    ])
+    func probesThatFailAreSpacedMoreAndMore(_ event: EndpointHealth.Event) {
         let machine = Machine()
         var pauses: [Duration] = []
         for _ in 0..<6 {
-            machine.handle(.probeFailed(reason: "no"))
+            machine.handle(event)
             let failed = machine.now
             while !machine.mayProbe { machine.now += .milliseconds(100) }
             pauses.append(machine.now - failed)
         }
-        #expect(pauses == [200, 400, 800, 1600, 2000, 2000].map(Duration.milliseconds))
+        #expect(pauses == [200, 400, 800, 1000, 1000, 1000].map(Duration.milliseconds))
     }
 
-    /// An endpoint that passes its probes and loses its work gets less and less of it.
+    /// An endpoint that passes its probes and loses its work gets less and less of it, unless there
+    /// is no other.
     @Test func aLiarIsProbedLater() {
         let machine = Machine(admitted: true)
         var pauses: [Duration] = []
-        for _ in 0..<6 {
+        var neededPauses: [Duration] = []
+        for _ in 0..<11 {
             machine.handle(.requestLost(reason: "reset"))
-            let left = machine.now
-            while !machine.mayProbe { machine.now += .milliseconds(100) }
-            pauses.append(machine.now - left)
+            pauses.append((machine.health.probeTime(isNeeded: false) ?? .zero) - machine.now)
+            neededPauses.append((machine.health.probeTime(isNeeded: true) ?? .zero) - machine.now)
+            machine.now += pauses.last ?? .zero
             #expect(machine.handle(.probePassed))
         }
-        #expect(pauses == [0, 200, 400, 800, 1600, 2000].map(Duration.milliseconds))
-        machine.now += .seconds(60)
+        #expect(
+            pauses
+                == [0, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000]
+                .map(Duration.milliseconds)
+        )
+        #expect(
+            neededPauses
+                == [0, 200, 400, 800, 1000, 1000, 1000, 1000, 1000, 1000, 1000]
+                .map(Duration.milliseconds)
+        )
+        machine.now += .seconds(10)
         machine.handle(.requestLost(reason: "reset"))
         #expect(machine.mayProbe, "it has worked well for long enough")
     }
@@ -167,7 +246,9 @@ private final class Machine {
         if admitted { handle(.probePassed) }
     }
 
-    var mayProbe: Bool { health.mayProbe(at: now) }
+    var mayProbe: Bool { health.probeTime(isNeeded: false).map { now >= $0 } ?? false }
+
+    func beginProbe(isNeeded: Bool) -> Bool { health.beginProbe(at: now, isNeeded: isNeeded) }
 
     @discardableResult
     func handle(_ event: EndpointHealth.Event) -> Bool {

@@ -56,12 +56,31 @@ internal import Wire
             #expect(await changes.next() == true)
             stage.double.change { $0.answersProbes = false }
             let watching = Task { await stage.fleet.watch() }
-            await stage.clock.sleeperArrived()
-            stage.advancePastChecks()
+            await stage.advance { !stage.fleet.readiness.isReady }
             #expect(await changes.next() == false)
             #expect(stage.fleet.complaints.contains("DEADLINE_EXCEEDED"))
             watching.cancel()
             await watching.value
+        }
+    }
+
+    /// One check at each interval, give or take a fifth.
+    @Test func checksAreSpacedByTheInterval() async throws {
+        try await FleetStage.with(1, { $0.probeInterval = .seconds(10) }) { stage in
+            let watching = Task { await stage.fleet.watch() }
+            let (checks, clock) = (stage.double.probes, stage.clock)
+            #expect(checks.count == 1)
+            for expected in 2...5 {
+                await clock.sleeperArrived()
+                clock.advance(by: .milliseconds(7_999))
+                await clock.sleeperArrived()
+                #expect(checks.count == expected - 1)
+                clock.advance(by: .milliseconds(4_002))
+                await checks.reached(expected)
+            }
+            watching.cancel()
+            await watching.value
+            #expect(stage.double.probeChunks.count == 1, "an endpoint that admits gets none")
         }
     }
 
@@ -73,20 +92,16 @@ internal import Wire
             let watching = Task { await fleet.watch() }
 
             doubles[0].change { $0.isServerReady = false }
-            await stage.clock.sleeperArrived()
-            stage.advancePastChecks()
-            while fleet.complaints.isEmpty, !Task.isCancelled { await Task.yield() }
+            await stage.advance { !fleet.complaints.isEmpty }
             #expect(fleet.readiness.isReady, "one of two is enough")
             #expect(fleet.complaints == "\(doubles[0].address): the server is not ready")
 
             doubles[1].change { $0.isModelReady = false }
-            await stage.clock.sleeperArrived()
-            stage.advancePastChecks()
+            await stage.advance { !fleet.readiness.isReady }
             #expect(await changes.next() == false)
 
             doubles[0].change { $0.isServerReady = true }
-            await stage.clock.sleeperArrived()
-            stage.advancePastChecks()
+            await stage.advance { fleet.readiness.isReady }
             #expect(await changes.next() == true)
             watching.cancel()
             await watching.value
@@ -115,8 +130,6 @@ internal import Wire
             #expect(double.inferences.count == 1)
 
             let watching = Task { await fleet.watch() }
-            await stage.clock.sleepersArrived(2)
-            stage.advancePastChecks()
             #expect(await changes.next() == true)
             try await running.value
             #expect(double.inferences.count == 3)

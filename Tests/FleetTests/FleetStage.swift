@@ -15,8 +15,14 @@ struct FleetStage: Sendable {
     let fleet: Fleet
     let clock: ManualClock
 
-    /// More than an interval with its chance.
-    func advancePastChecks() { clock.advance(by: fleet.configuration.probeInterval * 1.25) }
+    /// Moves the clock from one check to the next until something is so.
+    func advance(until isSo: () -> Bool) async {
+        while !isSo(), !Task.isCancelled {
+            await clock.sleeperArrived()
+            clock.advance(by: fleet.configuration.probeInterval / 4)
+            await Task.yield()
+        }
+    }
 
     /// Runs `body` on a fleet of `count` doubles that has been checked, and takes all down after it.
     static func with(

@@ -157,9 +157,9 @@ internal import Wire
             #expect(error?.kind == fault.kind)
             #expect(error?.message.contains(fault.message) == true, "\(error as Any)")
             #expect(double.inferences.count == 2, "it is not asked again before it was probed")
-            // Whatever it was: nobody knows that it was not the endpoint.
-            #expect(!fleet.readiness.isReady)
-            #expect(fleet.complaints.hasPrefix(double.address))
+            // It may have been the chunk: until a probe shows that, others may try.
+            #expect(fleet.readiness.isReady == !fault.leaves)
+            #expect(fleet.complaints.hasPrefix(fault.leaves ? double.address : ""))
 
             double.answer(.right)
             try await fleet.check()
@@ -220,7 +220,7 @@ internal import Wire
 
     /// Every endpoint is asked once and probed before it is asked again.
     @Test func aChunkThatFailsEverywhereIsGivenUpInTheEnd() async throws {
-        try await FleetStage.with(4) { stage in
+        try await FleetStage.with(4, { $0.patience = Self.endlessPatience }) { stage in
             for double in stage.doubles {
                 double.change {
                     $0.answer = .failure(.internal, "no")
@@ -233,12 +233,41 @@ internal import Wire
             }
             await stage.clock.sleeperArrived()
             #expect(stage.doubles.map(\.inferences.count) == [1, 1, 1, 1])
-            #expect(!stage.fleet.readiness.isReady)
+            #expect(stage.doubles.map(\.probeChunks.count) == [1, 1, 1, 1])
+            #expect(stage.fleet.complaints.isEmpty, "others are not to suffer for it")
             try await stage.fleet.check()
-            #expect(try await running.value?.kind == .backendFailure)
+            #expect(stage.doubles.map(\.probeChunks.count) == [2, 2, 2, 2])
+            let moving = Task { await stage.advance { false } }
+            let error = try await running.value
+            moving.cancel()
+            #expect(error?.kind == .backendFailure)
             let asked = stage.doubles.map(\.inferences.count).reduce(0, +)
-            #expect(asked == 6)
-            #expect(stage.fleet.readiness.isReady, "who passed the probe goes on")
+            #expect(asked == RequestCourse.maximumFailures)
+            #expect(stage.fleet.complaints.isEmpty, "each has run its probe")
+        }
+    }
+
+    /// Longer than the clock of any test moves.
+    private static let endlessPatience = Duration.seconds(1_000_000)
+
+    /// Servers whose backends have died say that they are ready, and are found out by a probe.
+    @Test func aChunkThatFailsEverywhereHasTheEndpointsProbed() async throws {
+        try await FleetStage.with(2, { $0.patience = Self.endlessPatience }) { stage in
+            for double in stage.doubles { double.answer(.failure(.internal, "no backend")) }
+            let watching = Task { await stage.fleet.watch() }
+            let running = Task {
+                var stream = try TestStream(seed: 13, on: stage.fleet)
+                for _ in 0..<3 { try await stream.run() }
+            }
+            await stage.advance { !stage.fleet.readiness.isReady }
+            #expect(stage.doubles.map(\.inferences.count) == [1, 1])
+            #expect(stage.fleet.complaints.contains("INTERNAL: no backend"))
+            stage.doubles[1].answer(.right)
+            await stage.advance { stage.fleet.readiness.isReady }
+            try await running.value
+            #expect(stage.doubles.map(\.inferences.count) == [1, 4])
+            watching.cancel()
+            await watching.value
         }
     }
 

@@ -1,50 +1,30 @@
 internal import GRPCTransport
 
-/// One request's way over the endpoints until one of them has run it.
-///
-/// - An endpoint that was lost on the way takes no more work by then; another one is asked.
-/// - One that answers with an error is not asked again, and is blamed once another endpoint could
-///   run the request. Where all have answered so, they are probed before they get more work.
-/// - Where no endpoint admits work, the request waits for one.
-///
-/// All of it ends at the deadline, and with ``maximumFailures`` answers that were errors.
+/// The attempts of one request: the owner of a ``RequestCourse``, which says what to do next, while
+/// this does.
 struct Attempts {
-    /// Errors that are taken for an answer before the request itself is held to be at fault.
-    static let maximumFailures = 6
-
-    /// Time between two looks for an endpoint where each that admits is unsuited.
-    private static let unsuitedPause = Duration.milliseconds(100)
-
     private let endpoints: EndpointSet
-    /// When the stream is told that it cannot go on.
-    let deadline: Duration
-    private var failed: [(endpoint: EndpointID, reason: String)] = []
-    /// Endpoints that cannot run it through no fault of theirs.
-    private var unsuited: [EndpointID] = []
-    private var failureCount = 0
-    private var attemptCount = 0
+    private var course: RequestCourse
     private(set) var lastError: FleetError?
 
     init(_ endpoints: EndpointSet) {
         self.endpoints = endpoints
-        deadline = endpoints.now() + endpoints.configuration.patience
-    }
-
-    /// What the next attempt may take: no more than a request may, and than is left.
-    var timeout: Duration {
-        max(
-            min(endpoints.configuration.inferTimeout, deadline - endpoints.now()),
-            .milliseconds(1)
+        course = RequestCourse(
+            patience: endpoints.configuration.patience,
+            inferTimeout: endpoints.configuration.inferTimeout,
+            at: endpoints.now()
         )
     }
 
+    /// When the stream is told that it cannot go on.
+    var deadline: Duration { course.deadline }
+
+    /// What the next attempt may take: no more than a request may, and than is left.
+    var timeout: Duration { course.timeout(at: endpoints.now()) }
+
     /// The endpoint where the stream's state is, for the next attempt; nil when it admits no work.
     mutating func lease(on endpoint: Endpoint) -> Lease? {
-        if attemptCount == 0 {
-            endpoints.noteFirstAttempt()
-            attemptCount = 1
-        }
-        return endpoints.lease(on: endpoint.id)?.0
+        endpoints.withPool { course.lease(on: endpoint.id, &$0, at: endpoints.now()) }
     }
 
     /// An endpoint for the next attempt, as soon as there is one.
@@ -53,45 +33,37 @@ struct Attempts {
         rows: Int = 1,
         preferring preferred: EndpointID? = nil
     ) async throws(FleetError) -> (Lease, Endpoint) {
-        if attemptCount == 0 {
-            endpoints.noteFirstAttempt()
-        } else if try await !endpoints.retryAllowed(before: deadline) {
-            throw exhausted
-        }
-        attemptCount += 1
         while true {
             if Task.isCancelled { throw .cancelled }
-            if let preferred, failed.isEmpty, unsuited.isEmpty,
-                let found = endpoints.lease(on: preferred)
-            {
-                return found
+            // Looked at before the endpoints are: a change that comes after that is not missed.
+            let seen = endpoints.changeCount
+            let (step, changes) = endpoints.withPool {
+                course.next(rows: rows, preferring: preferred, &$0, at: endpoints.now())
             }
-            let excluded = unsuited + failed.map(\.endpoint)
-            if let found = endpoints.lease(rows: rows, excluding: excluded) { return found }
-            if endpoints.hasAdmitting, failed.isEmpty {
-                // Every endpoint that admits is unsuited; another one may come.
-                let left = deadline - endpoints.now()
-                guard left > .zero else { throw exhausted }
-                try await endpoints.pause(min(left, Self.unsuitedPause))
-                continue
+            endpoints.tell(changes)
+            switch step {
+            case .send(let lease):
+                if let endpoint = endpoints.endpoint(lease.endpoint) { return (lease, endpoint) }
+                // It was removed meanwhile.
+                endpoints.end(lease, .abandoned)
+            case .pause(let pause):
+                try await endpoints.pause(pause)
+            case .await:
+                endpoints.expediteProbes()
+                try await endpoints.changed(since: seen, before: deadline)
+            case .giveUp:
+                throw exhausted
             }
-            if endpoints.hasAdmitting {
-                // Every endpoint that admits has answered with an error.
-                guard failureCount < Self.maximumFailures else { throw exhausted }
-                for (endpoint, reason) in failed { endpoints.suspect(endpoint, reason: reason) }
-                failed = []
-            }
-            guard try await endpoints.admissionCame(before: deadline) else { throw exhausted }
         }
     }
 
     /// The attempt has succeeded.
-    func succeeded(_ lease: Lease) {
-        endpoints.end(lease, .succeeded)
-        for (endpoint, reason) in failed { endpoints.blame(endpoint, reason: reason) }
+    mutating func succeeded(_ lease: Lease) {
+        endpoints.change { course.succeeded(lease, &$0, at: endpoints.now()) }
     }
 
     /// The attempt has failed.
+    /// - Parameter timeout: what it was given.
     /// - Throws: ``FleetError`` when there is no point in another one.
     mutating func failed(
         _ lease: Lease,
@@ -104,32 +76,38 @@ struct Attempts {
             throw .cancelled
         }
         switch RequestFault(error, at: endpoint.address, timeout: timeout) {
-        case .lost(let reason, let error):
-            endpoints.end(lease, .lost(reason: reason))
-            lastError = error
-        case .refused(let reason, let error):
-            try failed(lease, reason: reason, error)
+        case .lost(let reason, let fault):
+            lastError = fault
+            endpoints.change {
+                course.lost(
+                    lease,
+                    reason: reason,
+                    timeout: error.code == .deadlineExceeded ? timeout : nil,
+                    &$0,
+                    at: endpoints.now()
+                )
+            }
+        case .refused(let reason, let fault):
+            try failed(lease, reason: reason, fault)
         }
     }
 
     /// The answer was no good, or an error.
+    /// - Throws: ``FleetError`` when there is no point in another attempt.
     mutating func failed(
         _ lease: Lease,
         reason: String,
         _ error: FleetError
     ) throws(FleetError) {
-        endpoints.end(lease, .failed)
-        failed.append((lease.endpoint, reason))
-        failureCount += 1
         lastError = error
-        if failureCount >= Self.maximumFailures { throw exhausted }
+        endpoints.change { course.refused(lease, reason: reason, &$0, at: endpoints.now()) }
+        if course.isExhausted { throw error }
     }
 
     /// The endpoint cannot run it, and nothing is wrong with the endpoint.
     mutating func unsuited(_ lease: Lease, _ error: FleetError) {
-        endpoints.end(lease, .abandoned)
-        unsuited.append(lease.endpoint)
         lastError = error
+        endpoints.change { course.unsuited(lease, &$0, at: endpoints.now()) }
     }
 
     private var exhausted: FleetError {

@@ -1,5 +1,7 @@
 internal import GRPCTransport
+internal import MessageCoding
 internal import ModelBundle
+internal import Wire
 
 /// One Triton Inference Server: its address and the connections to it.
 final class Endpoint: Sendable {
@@ -24,13 +26,12 @@ final class Endpoint: Sendable {
     /// - Parameters:
     ///   - timeout: for each question.
     ///   - chunk: what to run; nil when the questions are enough.
-    /// - Returns: what was found, and how long the chunk took.
+    /// - Returns: what was found, and the version of the model that ran the chunk.
     func probe(
         _ model: EncoderDescription,
         timeout: Duration,
-        chunk: ProbeChunk?,
-        now: @Sendable () -> Duration
-    ) async -> (events: [EndpointHealth.Event], latency: Duration?) {
+        chunk: ProbeChunk?
+    ) async -> (events: [EndpointHealth.Event], servedVersion: String?) {
         do {
             guard try await client.serverReady(timeout: timeout) else {
                 return ([.unfit(reason: "the server is not ready")], nil)
@@ -47,10 +48,10 @@ final class Endpoint: Sendable {
             if let mismatch = ModelCheck.mismatch(of: metadata, with: model) {
                 return ([.unfit(reason: Self.misfit(model, mismatch))], nil)
             }
-            let start = now()
             let answer = try await client.modelInfer(chunk.makeRequest(), timeout: chunk.timeout)
             try chunk.check(answer)
-            return ([.checkPassed, .probePassed], now() - start)
+            let version = try Inference_ModelInferResponse(parsing: answer).modelVersion
+            return ([.checkPassed, .probePassed], version)
         } catch {
             return ([.checkPassed, .probeFailed(reason: Self.describe(error))], nil)
         }

@@ -2,20 +2,26 @@
 ///
 /// States and transitions:
 ///
-///     probing ----a chunk of its own was run-----------------------------> admitting
+///     probing ----a probe's chunk was run--------------------------------> admitting
 ///     admitting --a request was lost (connection, deadline, unloaded)----> probing
 ///     admitting --says that it is not ready, or serves another model-----> probing
 ///     admitting --checks unanswered, so many times in a row--------------> probing
+///     admitting --suspected, and a probe's chunk was not run-------------> probing
 ///     admitting --answers with errors, so many in a row, or far more
 ///                 often than the others, and the pool allows it----------> ejected
-///     ejected ----its time is over---------------------------------------> probing
+///     ejected ----its time is over, a check is unanswered, or a request
+///                 finds no other endpoint--------------------------------> probing
 ///
 /// Every endpoint begins in `probing`. There it gets nothing but probes: whether server and model
 /// are ready, whether the model is the right one, and then one chunk of no stream's, since a server
 /// whose backend has died still says that it is ready. `probing` is for an endpoint that could not
 /// do the work anyway; `ejected` for one that does it badly, as Envoy's outlier detection tells
-/// local from external errors. Each leaves more time before the next attempt than the one before,
-/// unless the endpoint has worked well for a while in between.
+/// local from external errors.
+///
+/// Each ejection is longer than the one before, and an endpoint that passes its probes and then
+/// loses its work waits longer for each further probe; both are forgotten once it has worked well
+/// for a while. Where a request waits that no endpoint that admits can run, neither counts: rather a
+/// bad endpoint than none.
 package struct EndpointHealth: Sendable, Equatable {
     package struct Settings: Sendable, Equatable {
         /// Checks that must go unanswered in a row before an admitting endpoint is left, at least
@@ -32,7 +38,12 @@ package struct EndpointHealth: Sendable, Equatable {
         /// The pause after a first probe that failed; each further one is twice as long,
         package var minimumProbePause: Duration = .milliseconds(200)
         /// up to this.
-        package var maximumProbePause: Duration = .seconds(2)
+        package var maximumProbePause: Duration = .seconds(1)
+        /// An endpoint that is left sooner than this after it was admitted has passed its probe for
+        /// nothing: the pause before its next one begins at the minimum and doubles each time,
+        package var probation: Duration = .seconds(10)
+        /// up to this.
+        package var maximumDistrust: Duration = .seconds(30)
 
         package init() {}
     }
@@ -60,21 +71,37 @@ package struct EndpointHealth: Sendable, Equatable {
         case requestLost(reason: String)
         /// A request was answered with an error, and another endpoint could run the same chunk.
         case requestFailed(reason: String)
+        /// A request was answered with an error, and no endpoint could run the same chunk: a probe
+        /// has to show whose fault that is. Until then the endpoint goes on admitting.
+        case suspected(reason: String)
         /// Its errors are far more frequent than those of the other endpoints.
         case outlying(reason: String)
     }
 
     package private(set) var state = State.probing(reason: "not reached yet")
     package private(set) var ejectionCount = 0
-    private var settings: Settings
+    /// Times that it was admitted; tells what was sent since from what was sent before.
+    package private(set) var admissionCount = 0
+    /// Times that it was left or ejected.
+    package private(set) var departureCount = 0
+    /// Probes' chunks that it has run.
+    package private(set) var passedProbeCount = 0
+    /// Whether a probe has to show that it is not at fault.
+    package private(set) var isSuspected = false
+    private let settings: Settings
     private var unansweredChecks = 0
     private var consecutiveFailures = 0
-    /// Ejections, and departures soon after an admission, that are not forgiven yet.
-    private var strikes = 0
+    /// Ejections that are not forgiven yet.
+    private var ejections = 0
+    /// Departures in a row of which each came soon after an admission.
+    private var hastyDepartures = 0
     private var failedProbes = 0
-    private var admittedAt: Duration?
-    /// No probe's chunk before this.
+    private var admittedAt = Duration.zero
+    private var probedAt: Duration?
+    /// No probe's chunk before this,
     private var nextProbe = Duration.zero
+    /// nor before this when a request waits that finds no other endpoint.
+    private var nextNeededProbe = Duration.zero
 
     package init(_ settings: Settings) {
         self.settings = settings
@@ -82,8 +109,14 @@ package struct EndpointHealth: Sendable, Equatable {
 
     package var isAdmitting: Bool { state == .admitting }
 
-    package var isEjected: Bool {
-        if case .ejected = state { true } else { false }
+    /// Whether its time as an ejected endpoint is not over.
+    package func isEjected(at now: Duration) -> Bool {
+        ejectionEnd(at: now) != nil
+    }
+
+    /// Until when it is ejected; nil when it is not, or not any more.
+    package func ejectionEnd(at now: Duration) -> Duration? {
+        if case .ejected(let until, _) = state, now < until { until } else { nil }
     }
 
     /// When it was admitted last; nil while it is not.
@@ -97,14 +130,48 @@ package struct EndpointHealth: Sendable, Equatable {
         }
     }
 
-    /// Whether a probe's chunk may be sent.
-    package func mayProbe(at now: Duration) -> Bool {
+    // MARK: Probes
+
+    /// When a probe's chunk may be sent; nil when there is nothing to find out.
+    ///
+    /// - Parameter isNeeded: whether a request waits that finds no other endpoint.
+    package func probeTime(isNeeded: Bool) -> Duration? {
         switch state {
-        case .admitting: false
-        case .probing: now >= nextProbe
-        case .ejected(let until, _): now >= until
+        case .admitting: isSuspected ? nextProbe : nil
+        case .probing: isNeeded ? nextNeededProbe : nextProbe
+        case .ejected(let until, _): isNeeded ? nextNeededProbe : until
         }
     }
+
+    /// A probe begins.
+    /// - Returns: whether it may end with a chunk.
+    package mutating func beginProbe(at now: Duration, isNeeded: Bool) -> Bool {
+        guard let time = probeTime(isNeeded: isNeeded), now >= time else { return false }
+        beginProbe(at: now)
+        return true
+    }
+
+    /// A probe begins that somebody has asked for: pauses do not count.
+    /// - Returns: whether it may end with a chunk.
+    package mutating func beginDemandedProbe(at now: Duration) -> Bool {
+        guard !isAdmitting || isSuspected else { return false }
+        beginProbe(at: now)
+        return true
+    }
+
+    private mutating func beginProbe(at now: Duration) {
+        if case .ejected(_, let reason) = state { state = .probing(reason: reason) }
+        probedAt = now
+    }
+
+    /// Ends an ejection before its time.
+    package mutating func release(at now: Duration) {
+        guard case .ejected(_, let reason) = state else { return }
+        state = .probing(reason: reason)
+        nextProbe = now
+    }
+
+    // MARK: Events
 
     /// Takes an event in.
     ///
@@ -113,34 +180,19 @@ package struct EndpointHealth: Sendable, Equatable {
     /// - Returns: whether the state changed.
     package mutating func handle(_ event: Event, at now: Duration, mayEject: Bool) -> Bool {
         let before = state
-        if case .ejected(let until, let reason) = state, now >= until {
-            state = .probing(reason: reason)
-            nextProbe = now
-        }
+        if case .ejected = state, !isEjected(at: now) { release(at: now) }
         switch (state, event) {
         case (_, .checkPassed):
             unansweredChecks = 0
         case (.admitting, .checkUnanswered(let reason)):
             unansweredChecks += 1
             if unansweredChecks >= settings.unansweredChecksToLeave { leave(reason, at: now) }
-        case (.probing, .checkUnanswered(let reason)), (.probing, .unfit(let reason)):
-            state = .probing(reason: reason)
         case (.admitting, .unfit(let reason)), (.admitting, .requestLost(let reason)):
             leave(reason, at: now)
-        case (.probing, .probePassed):
-            admit(at: now)
-        case (.probing, .probeFailed(let reason)):
-            state = .probing(reason: reason)
-            nextProbe =
-                now
-                + Self.doubled(
-                    settings.minimumProbePause,
-                    times: failedProbes,
-                    atMost: settings.maximumProbePause
-                )
-            failedProbes += 1
         case (.admitting, .requestSucceeded):
             consecutiveFailures = 0
+            // A busy server may answer its work and be late with a check.
+            unansweredChecks = 0
         case (.admitting, .requestFailed(let reason)):
             consecutiveFailures += 1
             if consecutiveFailures >= settings.failuresToEject, mayEject {
@@ -148,7 +200,26 @@ package struct EndpointHealth: Sendable, Equatable {
             }
         case (.admitting, .outlying(let reason)):
             if mayEject { eject(reason, at: now) }
-        case (.admitting, .probePassed), (.admitting, .probeFailed), (.ejected, _), (.probing, _):
+        case (.admitting, .suspected):
+            suspect(at: now)
+        case (.admitting, .probePassed):
+            isSuspected = false
+            passedProbeCount += 1
+        case (.admitting, .probeFailed(let reason)):
+            if isSuspected { leave(reason, at: now) }
+        case (.probing, .probePassed):
+            admit(at: now)
+        case (.probing, .checkUnanswered(let reason)), (.probing, .unfit(let reason)),
+            (.probing, .probeFailed(let reason)):
+            state = .probing(reason: reason)
+            pause(times: failedProbes, at: now)
+            failedProbes += 1
+        case (.ejected, .checkUnanswered(let reason)):
+            // It is gone. When it comes back it is another process, and its errors are forgotten.
+            ejections = 0
+            state = .probing(reason: reason)
+            nextProbe = now
+        case (.ejected, _), (.probing, _):
             // What was under way when the endpoint was left says nothing new.
             break
         }
@@ -157,42 +228,66 @@ package struct EndpointHealth: Sendable, Equatable {
 
     private mutating func admit(at now: Duration) {
         state = .admitting
+        admissionCount += 1
+        passedProbeCount += 1
         admittedAt = now
         unansweredChecks = 0
         consecutiveFailures = 0
         failedProbes = 0
     }
 
-    /// Goes to `probing`: at once to the first probe, or after a pause when it has left before.
+    /// The first time at once to a probe; not sooner than the shortest pause after another one, so
+    /// that a stream whose chunks fail everywhere does not keep the servers busy with probes.
+    private mutating func suspect(at now: Duration) {
+        guard !isSuspected else { return }
+        isSuspected = true
+        nextProbe = max(now, probedAt.map { $0 + settings.minimumProbePause } ?? now)
+    }
+
+    /// Goes to `probing`: at once to the first probe, or after a pause when it was admitted for
+    /// nothing.
     private mutating func leave(_ reason: String, at now: Duration) {
-        forgive(at: now)
+        depart()
         state = .probing(reason: reason)
-        nextProbe =
-            strikes == 0
-            ? now
-            : now
-                + Self.doubled(
-                    settings.minimumProbePause,
-                    times: strikes - 1,
-                    atMost: settings.maximumProbePause
-                )
-        strikes += 1
+        if now - admittedAt >= settings.probation { hastyDepartures = 0 }
+        if hastyDepartures == 0 {
+            nextProbe = now
+            nextNeededProbe = now
+        } else {
+            pause(
+                times: hastyDepartures - 1,
+                atMost: settings.maximumDistrust,
+                at: now
+            )
+        }
+        hastyDepartures += 1
     }
 
     private mutating func eject(_ reason: String, at now: Duration) {
-        forgive(at: now)
+        depart()
+        if now - admittedAt >= settings.forgiveness { ejections = 0 }
         let time = Self.doubled(
             settings.minimumEjection,
-            times: strikes,
+            times: ejections,
             atMost: settings.maximumEjection
         )
         state = .ejected(until: now + time, reason: reason)
-        strikes += 1
+        nextNeededProbe = now
+        ejections += 1
         ejectionCount += 1
     }
 
-    private mutating func forgive(at now: Duration) {
-        if let admittedAt, now - admittedAt >= settings.forgiveness { strikes = 0 }
+    private mutating func depart() {
+        departureCount += 1
+        isSuspected = false
+    }
+
+    private mutating func pause(times: Int, atMost limit: Duration? = nil, at now: Duration) {
+        func pause(atMost limit: Duration) -> Duration {
+            Self.doubled(settings.minimumProbePause, times: times, atMost: limit)
+        }
+        nextProbe = now + pause(atMost: limit ?? settings.maximumProbePause)
+        nextNeededProbe = now + pause(atMost: settings.maximumProbePause)
     }
 
     /// `base`, doubled so many times, at most `limit`.

@@ -1,19 +1,3 @@
-/// Names an endpoint for as long as the process lives: an address that goes and comes back is
-/// another endpoint.
-package struct EndpointID: Hashable, Sendable, CustomStringConvertible {
-    package let number: Int
-
-    package var description: String { "endpoint \(number)" }
-}
-
-/// The right to send one request to one endpoint, to be given back once with what became of it.
-package struct Lease: Hashable, Sendable {
-    package let endpoint: EndpointID
-    package let number: UInt64
-    /// Chunks in the request.
-    package let rows: Int
-}
-
 /// All endpoints of a fleet, as a pure value: which there are, how they are, what they have to do,
 /// and who gets the next request. Time comes in with each call and chance from a seed, so that
 /// every decision can be repeated.
@@ -29,6 +13,8 @@ package struct EndpointPool: Sendable {
 
     package struct Settings: Sendable, Equatable {
         package var balancing = Balancing.leastLoaded
+        /// Time between two checks of an endpoint that admits, give or take a fifth.
+        package var checkInterval: Duration = .seconds(1)
         /// The time after which an old latency counts 1/e.
         package var latencyDecay: Duration = .seconds(2)
         /// An endpoint that was just admitted gets its full share of the work after this time.
@@ -36,6 +22,7 @@ package struct EndpointPool: Sendable {
         /// The most endpoints that may be ejected at a time, of those there are.
         package var maximumEjectedShare = 0.5
         package var health = EndpointHealth.Settings()
+        package var outliers = OutlierDetector.Settings()
         package var retries = RetryBudget.Settings()
 
         package init() {}
@@ -56,6 +43,10 @@ package struct EndpointPool: Sendable {
     /// What has changed, for the owner to act on.
     package enum Change: Sendable, Equatable {
         case admitted(EndpointID)
+        /// It is to be probed, and goes on admitting.
+        case suspected(EndpointID)
+        /// It was suspected, and has run a probe's chunk.
+        case cleared(EndpointID)
         /// It takes no more work: streams that live there must move.
         case left(EndpointID, reason: String)
     }
@@ -64,25 +55,59 @@ package struct EndpointPool: Sendable {
         package let id: EndpointID
         package let address: String
         package internal(set) var health: EndpointHealth
-        package internal(set) var load = EndpointLoad()
-        package internal(set) var isProbed = false
+        package internal(set) var load: EndpointLoad
+        /// The version of the model that ran its last probe's chunk.
+        package internal(set) var servedVersion: String?
         package internal(set) var requestCount = 0
         package internal(set) var failureCount = 0
         /// Streams whose state lives there.
         package internal(set) var placementCount = 0
+        /// The probe that is under way.
+        var probe: Probe?
+        /// When it is checked next, while it admits.
+        var nextCheck = Duration.zero
+
+        package var isProbed: Bool { probe != nil }
+
+        init(id: EndpointID, address: String, _ settings: Settings) {
+            self.id = id
+            self.address = address
+            health = EndpointHealth(settings.health)
+            load = EndpointLoad(decay: settings.latencyDecay)
+        }
+    }
+
+    struct Probe {
+        /// Which of the endpoint's departures it came after.
+        var departure: Int
+    }
+
+    /// A check of an endpoint that is due.
+    package struct DueProbe: Sendable, Equatable {
+        package let endpoint: EndpointID
+        /// Whether it ends with a chunk, if all is well up to there.
+        package let wantsChunk: Bool
+
+        package init(endpoint: EndpointID, wantsChunk: Bool) {
+            self.endpoint = endpoint
+            self.wantsChunk = wantsChunk
+        }
     }
 
     package let settings: Settings
-    package private(set) var members: [Member] = []
+    package internal(set) var members: [Member] = []
     package private(set) var retryCount = 0
-    private var random: Generator
+    var random: Generator
     private var budget: RetryBudget
+    var outliers: OutlierDetector
+    /// Until when a request waits for an endpoint that does not admit yet.
+    var neededUntil = Duration.zero
     private var nextEndpoint = 0
     private var nextLease: UInt64 = 0
-    private var turn = 0
+    private var turn: UInt = 0
 
     /// SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators").
-    private struct Generator: RandomNumberGenerator, Sendable {
+    struct Generator: RandomNumberGenerator, Sendable {
         var state: UInt64
 
         mutating func next() -> UInt64 {
@@ -98,6 +123,7 @@ package struct EndpointPool: Sendable {
         self.settings = settings
         random = Generator(state: seed)
         budget = RetryBudget(settings.retries)
+        outliers = OutlierDetector(settings.outliers)
     }
 
     // MARK: Members
@@ -106,18 +132,19 @@ package struct EndpointPool: Sendable {
     /// of them.
     /// - Returns: the new ones, and those that are gone.
     package mutating func setAddresses(
-        _ addresses: [String]
+        _ addresses: [String],
+        at now: Duration
     ) -> (added: [EndpointID], removed: [EndpointID]) {
         let removed = members.filter { !addresses.contains($0.address) }.map(\.id)
         members.removeAll { removed.contains($0.id) }
+        for id in removed { outliers.forget(id) }
         var added: [EndpointID] = []
+        defer { releaseEjected(at: now) }
         for address in addresses where !members.contains(where: { $0.address == address }) {
             let id = EndpointID(number: nextEndpoint)
             nextEndpoint += 1
             added.append(id)
-            members.append(
-                Member(id: id, address: address, health: EndpointHealth(settings.health))
-            )
+            members.append(Member(id: id, address: address, settings))
         }
         return (added, removed)
     }
@@ -133,16 +160,13 @@ package struct EndpointPool: Sendable {
 
     /// Whether ``lease(rows:excluding:below:at:)`` would find an endpoint.
     package func hasRoom(excluding excluded: [EndpointID] = [], below limit: Int = .max) -> Bool {
-        members.contains { isEligible($0, excluding: excluded, below: limit) }
+        members.indices.contains { isEligible($0, excluding: excluded, below: limit) }
     }
 
-    private func isEligible(
-        _ member: Member,
-        excluding excluded: [EndpointID],
-        below limit: Int
-    ) -> Bool {
-        member.health.isAdmitting && member.load.outstandingRequests < limit
-            && !excluded.contains(member.id)
+    private func isEligible(_ index: Int, excluding: [EndpointID], below limit: Int) -> Bool {
+        members[index].health.isAdmitting
+            && members[index].load.outstandingRequests < limit
+            && !excluding.contains(members[index].id)
     }
 
     /// Each endpoint that gets no work and why, in one line; empty when all do.
@@ -152,7 +176,7 @@ package struct EndpointPool: Sendable {
         }.joined(separator: "; ")
     }
 
-    private func index(_ id: EndpointID) -> Int? { members.firstIndex { $0.id == id } }
+    func index(_ id: EndpointID) -> Int? { members.firstIndex { $0.id == id } }
 
     // MARK: Work
 
@@ -181,35 +205,44 @@ package struct EndpointPool: Sendable {
     }
 
     private mutating func lease(memberAt index: Int, rows: Int, at now: Duration) -> Lease {
+        precondition(members[index].health.isAdmitting, "work is for endpoints that admit it")
         nextLease += 1
         members[index].load.began(nextLease, rows: rows, at: now)
         members[index].requestCount += 1
-        return Lease(endpoint: members[index].id, number: nextLease, rows: rows)
+        return Lease(
+            endpoint: members[index].id,
+            number: nextLease,
+            rows: rows,
+            admission: members[index].health.admissionCount
+        )
     }
 
-    /// Takes a lease back.
+    /// Takes a lease back; a second time does nothing.
     package mutating func end(
         _ lease: Lease,
         _ outcome: Outcome,
         at now: Duration
     ) -> [Change] {
-        guard let index = index(lease.endpoint) else { return [] }
-        members[index].load.ended(
-            lease.number,
-            wasAnswered: outcome == .succeeded,
-            at: now,
-            decay: settings.latencyDecay
-        )
+        guard let index = index(lease.endpoint),
+            let time = members[index].load.ended(lease.number, at: now)
+        else { return [] }
+        let isCurrent = lease.admission == members[index].health.admissionCount
         switch outcome {
         case .succeeded:
-            return handle(.requestSucceeded, memberAt: index, at: now)
+            guard isCurrent else { return [] }
+            members[index].load.note(time, at: now)
+            members[index].load.note(isFailure: false, at: now)
+            outliers.note(lease.endpoint, isFailure: false)
+            return handle(.requestSucceeded, memberAt: index, at: now) + ejectOutliers(at: now)
         case .lost(let reason):
             members[index].failureCount += 1
+            guard isCurrent else { return [] }
             return handle(.requestLost(reason: reason), memberAt: index, at: now)
         case .failed:
             members[index].failureCount += 1
             return []
         case .abandoned:
+            members[index].load.noteUnanswered(after: time, at: now)
             return []
         }
     }
@@ -221,68 +254,83 @@ package struct EndpointPool: Sendable {
         at now: Duration
     ) -> [Change] {
         guard let index = index(id) else { return [] }
+        members[index].load.note(isFailure: true, at: now)
+        outliers.note(id, isFailure: true)
         return handle(.requestFailed(reason: reason), memberAt: index, at: now)
+            + ejectOutliers(at: now)
     }
 
-    /// Has an endpoint probed before it gets more work: a chunk has failed wherever it was sent,
-    /// and it is not known whether that is the chunk's fault or everyone's.
+    /// Has an endpoint probed that goes on admitting: a chunk has failed wherever it was sent, and
+    /// it is not known whether that is the chunk's fault or everyone's. Ends with
+    /// ``Change/cleared(_:)`` or ``Change/left(_:reason:)``.
     package mutating func suspect(
         _ id: EndpointID,
         reason: String,
         at now: Duration
     ) -> [Change] {
         guard let index = index(id) else { return [] }
-        return handle(.requestLost(reason: reason), memberAt: index, at: now)
+        return handle(.suspected(reason: reason), memberAt: index, at: now)
     }
+
+    /// Probes' chunks that an endpoint has run; nil when it is gone.
+    package func passedProbeCount(of id: EndpointID) -> Int? {
+        member(id)?.health.passedProbeCount
+    }
+
+    private mutating func ejectOutliers(at now: Duration) -> [Change] {
+        outliers.outliers(at: now).flatMap { id, reason in
+            index(id).map { handle(.outlying(reason: reason), memberAt: $0, at: now) } ?? []
+        }
+    }
+
+    // MARK: Balancing
 
     private mutating func choose(
         excluding excluded: [EndpointID],
-        below limit: Int,
+        below limit: Int = .max,
         at now: Duration
     ) -> Int? {
-        let count = members.count { isEligible($0, excluding: excluded, below: limit) }
-        guard count > 0 else { return nil }
-        func eligible(_ place: Int) -> Int {
-            var left = place
-            for (index, member) in members.enumerated()
-            where isEligible(member, excluding: excluded, below: limit) {
-                if left == 0 { return index }
-                left -= 1
-            }
-            preconditionFailure("there are as many as were counted")
+        let eligible = members.indices.filter {
+            isEligible($0, excluding: excluded, below: limit)
         }
+        let count = eligible.count
+        guard count > 0 else { return nil }
         switch settings.balancing {
         case .roundRobin:
-            turn += 1
-            return eligible(turn % count)
+            turn &+= 1
+            return eligible[Int(turn % UInt(count))]
         case .leastLoaded:
-            guard count > 1 else { return eligible(0) }
+            guard count > 1 else { return eligible[0] }
             let first = Int.random(in: 0..<count, using: &random)
             let step = Int.random(in: 1..<count, using: &random)
-            let (one, other) = (eligible(first), eligible((first + step) % count))
-            return cost(one, at: now) <= cost(other, at: now) ? one : other
+            let (one, other) = (eligible[first], eligible[(first + step) % count])
+            let unknown = unknownLatency
+            return cost(one, unknown, at: now) <= cost(other, unknown, at: now) ? one : other
         }
     }
 
     /// Outstanding work times latency, and more for an endpoint that was just admitted.
-    private func cost(_ index: Int, at now: Duration) -> Double {
-        let member = members[index]
-        let slowest = members.reduce(Self.unknownLatency) {
-            $1.health.isAdmitting ? max($0, $1.load.latency ?? $0) : $0
-        }
-        let cost = member.load.cost(
+    private func cost(_ index: Int, _ unknownLatency: Duration, at now: Duration) -> Double {
+        let cost = members[index].load.cost(
             at: now,
-            decay: settings.latencyDecay,
-            placementCount: member.placementCount,
-            unknownLatency: slowest
+            placementCount: members[index].placementCount,
+            unknownLatency: unknownLatency
         )
-        guard let admitted = member.health.admissionTime else { return cost }
+        guard let admitted = members[index].health.admissionTime else { return cost }
         let age = (now - admitted).seconds / max(settings.slowStart.seconds, 1e-9)
         return cost / min(max(age, Self.minimumSlowStartShare), 1)
     }
 
+    /// What is assumed of an endpoint that has answered nothing yet: that it is as slow as any.
+    private var unknownLatency: Duration {
+        members.indices.reduce(Self.leastLatency) { slowest, index in
+            guard members[index].health.isAdmitting else { return slowest }
+            return max(slowest, members[index].load.latency ?? slowest)
+        }
+    }
+
     private static let minimumSlowStartShare = 0.1
-    private static let unknownLatency = Duration.milliseconds(1)
+    private static let leastLatency = Duration.milliseconds(1)
 
     // MARK: Retries
 
@@ -295,57 +343,6 @@ package struct EndpointPool: Sendable {
         if let wait = budget.withdraw(at: now) { return wait }
         retryCount += 1
         return nil
-    }
-
-    // MARK: Health
-
-    /// A check, or a probe, of an endpoint is due: only one runs at a time.
-    /// - Returns: whether it should end with a chunk, if all is well up to there; nil when another
-    ///   is under way or the endpoint is gone.
-    package mutating func beginProbe(_ id: EndpointID, at now: Duration) -> Bool? {
-        guard let index = index(id), !members[index].isProbed else { return nil }
-        members[index].isProbed = true
-        return members[index].health.mayProbe(at: now)
-    }
-
-    /// What a check or a probe has found, in order.
-    package mutating func endProbe(
-        _ id: EndpointID,
-        _ events: [EndpointHealth.Event],
-        latency: Duration?,
-        at now: Duration
-    ) -> [Change] {
-        guard let index = index(id) else { return [] }
-        members[index].isProbed = false
-        if let latency {
-            members[index].load.note(latency, at: now, decay: settings.latencyDecay)
-        }
-        return events.flatMap { handle($0, memberAt: index, at: now) }
-    }
-
-    /// A time between two checks, spread so that endpoints are not asked all at once.
-    package mutating func jittered(_ interval: Duration) -> Duration {
-        .seconds(interval.seconds * Double.random(in: 0.8...1.2, using: &random))
-    }
-
-    private mutating func handle(
-        _ event: EndpointHealth.Event,
-        memberAt index: Int,
-        at now: Duration
-    ) -> [Change] {
-        let wasAdmitting = members[index].health.isAdmitting
-        let changed = members[index].health.handle(event, at: now, mayEject: mayEjectOne)
-        let member = members[index]
-        guard changed, member.health.isAdmitting != wasAdmitting else { return [] }
-        return member.health.isAdmitting
-            ? [.admitted(member.id)] : [.left(member.id, reason: member.health.reason ?? "")]
-    }
-
-    private var mayEjectOne: Bool {
-        let ejected = members.count { $0.health.isEjected }
-        let others = members.count { $0.health.isAdmitting } - 1
-        return others > 0
-            && Double(ejected + 1) <= Double(members.count) * settings.maximumEjectedShare
     }
 
     // MARK: Placements

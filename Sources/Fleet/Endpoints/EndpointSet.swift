@@ -22,9 +22,10 @@ final class EndpointSet: Sendable {
     let logger: Logger
     private let state: Mutex<State>
     private let probeChunk: ProbeChunk
-    /// Endpoints to probe now and not only when their next check is due.
-    private let prompts: AsyncStream<EndpointID>
-    private let prompt: AsyncStream<EndpointID>.Continuation
+    /// Given when an endpoint admits work again, or is under suspicion no more.
+    private let changes = Signal()
+    /// Given when a probe may be due sooner than was known.
+    private let schedule = Signal()
     /// Told of every change, outside the lock.
     private let observers = Mutex<[@Sendable (EndpointPool.Change) -> Void]>([])
     private let resolution: Mutex<ResolvedEndpoints>
@@ -49,17 +50,14 @@ final class EndpointSet: Sendable {
         self.logger = logger
         let start = clock.now
         now = { start.duration(to: clock.now) }
-        (prompts, prompt) = AsyncStream.makeStream(
-            bufferingPolicy: .bufferingNewest(Self.maximumPrompts)
-        )
-        state = Mutex(State(pool: EndpointPool(configuration.pool, seed: seed)))
+        var settings = configuration.pool
+        settings.checkInterval = configuration.probeInterval
+        state = Mutex(State(pool: EndpointPool(settings, seed: seed)))
         let resolved = ResolvedEndpoints(sources)
         resolution = Mutex(resolved)
         self.resolver = resolver
         setAddresses(resolved)
     }
-
-    private static let maximumPrompts = 1024
 
     // MARK: Addresses
 
@@ -95,7 +93,7 @@ final class EndpointSet: Sendable {
         let addresses = resolved.addresses
         let removed = state.withLock { state -> [Endpoint] in
             guard !state.isClosed else { return [] }
-            let (added, removed) = state.pool.setAddresses(addresses)
+            let (added, removed) = state.pool.setAddresses(addresses, at: now())
             for id in added {
                 guard let address = state.pool.member(id)?.address else { continue }
                 var transport = configuration.transport
@@ -109,11 +107,11 @@ final class EndpointSet: Sendable {
                     transport: transport,
                     channelCount: configuration.channelsPerEndpoint
                 )
-                prompt.yield(id)
             }
             return removed.compactMap { state.endpoints.removeValue(forKey: $0) }
         }
         readiness.update { hasAdmitting }
+        schedule.give()
         for endpoint in removed {
             logger.notice("endpoint removed", metadata: ["address": "\(endpoint.address)"])
             tell([.left(endpoint.id, reason: "removed from the endpoints")])
@@ -140,82 +138,38 @@ final class EndpointSet: Sendable {
     func isMember(_ id: EndpointID) -> Bool { state.withLock { $0.pool.member(id) != nil } }
 
     func isEjected(_ id: EndpointID) -> Bool {
-        state.withLock { $0.pool.member(id)?.health.isEjected ?? false }
+        state.withLock { $0.pool.member(id)?.health.isEjected(at: now()) ?? false }
     }
 
     func isAdmitting(_ id: EndpointID) -> Bool { state.withLock { $0.pool.isAdmitting(id) } }
-
-    /// Chooses an endpoint that admits; nil when there is none besides the excluded ones.
-    func lease(rows: Int = 1, excluding excluded: [EndpointID] = []) -> (Lease, Endpoint)? {
-        state.withLock { state in
-            state.pool.lease(rows: rows, excluding: excluded, at: now()).flatMap { lease in
-                state.endpoints[lease.endpoint].map { (lease, $0) }
-            }
-        }
-    }
-
-    /// A request to the endpoint where a stream's state lives; nil when it does not admit.
-    func lease(on id: EndpointID) -> (Lease, Endpoint)? {
-        state.withLock { state in
-            state.pool.lease(on: id, at: now()).flatMap { lease in
-                state.endpoints[id].map { (lease, $0) }
-            }
-        }
-    }
 
     func end(_ lease: Lease, _ outcome: EndpointPool.Outcome) {
         change { $0.end(lease, outcome, at: now()) }
     }
 
-    func blame(_ id: EndpointID, reason: String) {
-        change { $0.blame(id, reason: reason, at: now()) }
+    /// The version of the model that ran an endpoint's last probe's chunk; nil when none was run.
+    func servedVersion(of id: EndpointID) -> String? {
+        state.withLock { $0.pool.member(id)?.servedVersion }
     }
-
-    func suspect(_ id: EndpointID, reason: String) {
-        change { $0.suspect(id, reason: reason, at: now()) }
-    }
-
-    func noteFirstAttempt() { state.withLock { $0.pool.noteFirstAttempt() } }
 
     func notePlacement(on id: EndpointID, _ difference: Int) {
         state.withLock { $0.pool.notePlacement(on: id, difference) }
     }
 
-    /// Waits until the budget allows another retry.
-    /// - Returns: whether it does before `deadline`.
-    func retryAllowed(before deadline: Duration) async throws(FleetError) -> Bool {
-        while let wait = state.withLock({ $0.pool.askForRetry(at: now()) }) {
-            let left = deadline - now()
-            guard left > .zero else { return false }
-            try await pause(min(wait, left))
-        }
-        return true
+    /// Times that an endpoint was found well.
+    var changeCount: Int { changes.count }
+
+    /// Waits until another endpoint was found well than when ``changeCount`` was `seen`, or until
+    /// `deadline`.
+    func changed(since seen: Int, before deadline: Duration) async throws(FleetError) {
+        let left = deadline - now()
+        guard left > .zero else { return }
+        await changes.given(since: seen, within: left, on: clock)
+        if Task.isCancelled { throw .cancelled }
     }
 
-    /// Waits until an endpoint admits work.
-    /// - Returns: whether one does before `deadline`.
-    func admissionCame(before deadline: Duration) async throws(FleetError) -> Bool {
-        let left = deadline - now()
-        if hasAdmitting { return true }
-        guard left > .zero else { return false }
-        let clock = clock
-        let changes = readiness.changes()
-        let came = await withTaskGroup(of: Bool.self) { group in
-            group.addTask {
-                for await isReady in changes where isReady { return true }
-                return false
-            }
-            group.addTask {
-                try? await clock.sleep(for: left)
-                return false
-            }
-            let first = await group.next() ?? false
-            group.cancelAll()
-            return first
-        }
-        guard !Task.isCancelled else { throw .cancelled }
-        return came || hasAdmitting
-    }
+    /// Probes may be due sooner than they were, since a request waits.
+    func expediteProbes() { schedule.give() }
 
     func pause(_ duration: Duration) async throws(FleetError) {
         do {
@@ -234,25 +188,34 @@ final class EndpointSet: Sendable {
     /// Nil when it is gone.
     func endpoint(_ id: EndpointID) -> Endpoint? { state.withLock { $0.endpoints[id] } }
 
-    private func change(_ body: (inout EndpointPool) -> [EndpointPool.Change]) {
+    func change(_ body: (inout EndpointPool) -> [EndpointPool.Change]) {
         tell(state.withLock { body(&$0.pool) })
     }
 
-    func tell(_ changes: [EndpointPool.Change]) {
-        guard !changes.isEmpty else { return }
+    func tell(_ news: [EndpointPool.Change]) {
+        guard !news.isEmpty else { return }
         // Noted at each change: an endpoint admits work right before it is left, too.
         admittedAt.withLock { $0 = now() }
         readiness.update { hasAdmitting }
-        for change in changes {
+        for change in news {
             switch change {
             case .admitted(let id):
                 logger.info("endpoint ready", metadata: ["address": "\(address(of: id))"])
+                changes.give()
+            case .suspected:
+                schedule.give()
+            case .cleared(let id):
+                logger.debug(
+                    "endpoint runs chunks, though not all",
+                    metadata: ["address": "\(address(of: id))"]
+                )
+                changes.give()
             case .left(let id, let reason):
                 logger.warning(
                     "endpoint not used",
                     metadata: ["address": "\(address(of: id))", "reason": "\(reason)"]
                 )
-                prompt.yield(id)
+                schedule.give()
             }
             for observer in observers.withLock({ $0 }) { observer(change) }
         }
@@ -288,21 +251,9 @@ final class EndpointSet: Sendable {
         }
     }
 
-    /// Checks every endpoint at the configured interval, and probes at once those that were left,
-    /// until the task is cancelled.
+    /// Checks and probes the endpoints whenever the pool says so, until the task is cancelled.
     func watch() async {
         await withDiscardingTaskGroup { group in
-            group.addTask {
-                while !Task.isCancelled {
-                    let interval = self.state.withLock {
-                        $0.pool.jittered(self.configuration.probeInterval)
-                    }
-                    guard (try? await self.clock.sleep(for: interval)) != nil else { return }
-                    for id in self.state.withLock({ $0.pool.members.map(\.id) }) {
-                        self.prompt.yield(id)
-                    }
-                }
-            }
             if !resolution.withLock({ $0.names.isEmpty }) {
                 group.addTask {
                     while !Task.isCancelled {
@@ -312,29 +263,53 @@ final class EndpointSet: Sendable {
                     }
                 }
             }
-            for await id in prompts {
-                guard let endpoint = state.withLock({ $0.endpoints[id] }) else { continue }
-                group.addTask {
-                    await self.probe(endpoint, timeout: self.configuration.probeTimeout)
+            while !Task.isCancelled {
+                let seen = schedule.count
+                let (due, next) = state.withLock { state in
+                    guard !state.isClosed else {
+                        return ([EndpointPool.DueProbe](), Duration?.none)
+                    }
+                    let due = state.pool.beginDueProbes(at: now())
+                    return (due, state.pool.nextProbeTime(at: now()))
+                }
+                for probe in due {
+                    group.addTask {
+                        await self.run(probe, timeout: self.configuration.probeTimeout)
+                        self.schedule.give()
+                    }
+                }
+                if let next {
+                    await schedule.given(since: seen, within: next - now(), on: clock)
+                } else {
+                    await schedule.given(since: seen)
                 }
             }
         }
     }
 
+    /// Probes an endpoint now, if that is not happening already.
     private func probe(_ endpoint: Endpoint, timeout: Duration) async {
         guard let wantsChunk = state.withLock({ $0.pool.beginProbe(endpoint.id, at: now()) })
         else { return }
-        let (events, latency) = await endpoint.probe(
+        await run(
+            EndpointPool.DueProbe(endpoint: endpoint.id, wantsChunk: wantsChunk),
+            timeout: timeout
+        )
+        schedule.give()
+    }
+
+    private func run(_ probe: EndpointPool.DueProbe, timeout: Duration) async {
+        guard let endpoint = endpoint(probe.endpoint) else { return }
+        let (events, servedVersion) = await endpoint.probe(
             model,
             timeout: timeout,
-            chunk: wantsChunk ? probeChunk : nil,
-            now: now
+            chunk: probe.wantsChunk ? probeChunk : nil
         )
         change {
             $0.endProbe(
                 endpoint.id,
                 Task.isCancelled ? [] : events,
-                latency: latency,
+                servedVersion: servedVersion,
                 at: now()
             )
         }
@@ -348,7 +323,6 @@ final class EndpointSet: Sendable {
             state.isClosed = true
             return Array(state.endpoints.values)
         }
-        prompt.finish()
         for endpoint in endpoints { endpoint.client.close() }
     }
 

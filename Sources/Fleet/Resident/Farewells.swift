@@ -57,6 +57,7 @@ final class Farewells: Sendable {
         endpoints.observe { [weak self] change in
             switch change {
             case .admitted(let id), .left(let id, _): self?.resume(id)
+            case .suspected, .cleared: break
             }
         }
     }
