@@ -13,6 +13,18 @@ package enum ModelCheck {
             ?? mismatch("output", of: served.outputs, with: model.outputs)
     }
 
+    /// That the served model has other weights than the bundle says, in one line; nil when they are
+    /// the same, or one of both does not name them.
+    package static func mismatch(
+        of served: Inference_ModelConfig,
+        with model: EncoderDescription
+    ) -> String? {
+        guard let expected = model.weights, let found = served.parameters["weights"]?.stringValue,
+            found != expected
+        else { return nil }
+        return "its weights are \"\(found)\", the bundle's \"\(expected)\""
+    }
+
     private static func mismatch(
         _ kind: String,
         of served: [Inference_ModelMetadataResponse.TensorMetadata],

@@ -61,6 +61,27 @@ final class TritonClient: Sendable {
         return try await unary("ModelMetadata", request, timeout: timeout)
     }
 
+    /// Nil where the server does not know the question.
+    func modelConfig(
+        _ model: EncoderDescription,
+        timeout: Duration
+    ) async throws -> Inference_ModelConfig? {
+        let request = Inference_ModelConfigRequest.with {
+            $0.name = model.tritonModel
+            $0.version = model.version
+        }
+        do {
+            let answer: Inference_ModelConfigResponse = try await unary(
+                "ModelConfig",
+                request,
+                timeout: timeout
+            )
+            return answer.config
+        } catch let error as RPCError where error.code == .unimplemented {
+            return nil
+        }
+    }
+
     /// Runs a serialised `ModelInferRequest` and returns the serialised answer.
     func modelInfer(
         _ request: MessageBytes,

@@ -37,6 +37,40 @@ internal import Wire
         await double.close()
     }
 
+    /// A model with other weights gives other words, though its tensors are the same.
+    @Test func aModelWithOtherWeightsIsFoundByTheCheck() async throws {
+        let digests = ["1", "2"].map { "sha256:" + String(repeating: $0, count: 64) }
+        var bundle = TinyBundle()
+        bundle.yaml = bundle.yaml.replacing(
+            "  version: \"\"\n",
+            with: "  version: \"\"\n  weights: \"\(digests[0])\"\n"
+        )
+        let double = try TritonDouble()
+        let fleet = try Fleet(
+            model: try TinyModel(bundle).bundle.description.encoder,
+            addresses: [double.address],
+            configuration: .init(),
+            clock: ManualClock(),
+            logger: silentLogger
+        )
+        double.change { $0.weights = digests[1] }
+        let error = await #expect(throws: FleetError.self) { try await fleet.check() }
+        #expect(error?.kind == .incompatible)
+        #expect(
+            error?.message == """
+                \(double.address): model "tiny-encoder": its weights are "\(digests[1])", \
+                the bundle's "\(digests[0])"
+                """
+        )
+        for weights in [digests[0], nil] {
+            double.change { $0.weights = weights }
+            try await fleet.check()
+            #expect(fleet.readiness.isReady)
+        }
+        fleet.close()
+        await double.close()
+    }
+
     @Test func anEndpointThatCannotBeReachedIsNoErrorOfTheCheck() async throws {
         try await FleetStage.with(0, deadAddresses: [FleetStage.deadAddress]) { stage in
             #expect(!stage.fleet.readiness.isReady)

@@ -14,6 +14,8 @@ public final class TritonDouble: Sendable {
         public var isServerReady = true
         public var isModelReady = true
         public var metadata = TinyEncoder.metadata
+        /// Of the model's configuration; nil when it does not name them.
+        public var weights: String?
         /// Whether questions about readiness are answered at all.
         public var answersProbes = true
         public var answer = Answer.right
@@ -115,6 +117,13 @@ public final class TritonDouble: Sendable {
                 },
                 Self.path("ModelMetadata"): Self.unary { (_: Inference_ModelMetadataRequest) in
                     state.withLock { $0.conduct.metadata }
+                },
+                Self.path("ModelConfig"): Self.unary { (_: Inference_ModelConfigRequest) in
+                    let weights = state.withLock { $0.conduct.weights }
+                    return Inference_ModelConfigResponse.with {
+                        guard let weights else { return }
+                        $0.config.parameters["weights"] = .with { $0.stringValue = weights }
+                    }
                 },
                 Self.path("ModelInfer"): { call in
                     guard let message = try await call.next() else { return }

@@ -44,9 +44,8 @@ final class Endpoint: Sendable {
         }
         guard let chunk else { return ([.checkPassed], nil) }
         do {
-            let metadata = try await client.modelMetadata(model, timeout: timeout)
-            if let mismatch = ModelCheck.mismatch(of: metadata, with: model) {
-                return ([.unfit(reason: Self.misfit(model, mismatch))], nil)
+            if let misfit = try await findMisfit(model, timeout: timeout) {
+                return ([.unfit(reason: misfit)], nil)
             }
             let answer = try await client.modelInfer(chunk.makeRequest(), timeout: chunk.timeout)
             try chunk.check(answer)
@@ -60,14 +59,21 @@ final class Endpoint: Sendable {
     /// What differs between the served model and the bundle's; nil when nothing does, or when the
     /// endpoint cannot be asked now.
     func misfit(_ model: EncoderDescription, timeout: Duration) async -> String? {
-        guard let metadata = try? await client.modelMetadata(model, timeout: timeout) else {
-            return nil
-        }
-        return ModelCheck.mismatch(of: metadata, with: model).map { Self.misfit(model, $0) }
+        (try? await findMisfit(model, timeout: timeout)) ?? nil
     }
 
-    private static func misfit(_ model: EncoderDescription, _ mismatch: String) -> String {
-        "model \"\(model.tritonModel)\": \(mismatch)"
+    private func findMisfit(
+        _ model: EncoderDescription,
+        timeout: Duration
+    ) async throws -> String? {
+        let metadata = try await client.modelMetadata(model, timeout: timeout)
+        var mismatch = ModelCheck.mismatch(of: metadata, with: model)
+        if mismatch == nil, model.weights != nil,
+            let config = try await client.modelConfig(model, timeout: timeout)
+        {
+            mismatch = ModelCheck.mismatch(of: config, with: model)
+        }
+        return mismatch.map { "model \"\(model.tritonModel)\": \($0)" }
     }
 
     private static func describe(_ error: any Error) -> String {
