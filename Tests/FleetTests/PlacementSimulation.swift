@@ -41,7 +41,7 @@ struct PlacementSimulation {
             phase: Int.random(in: 0..<interval, using: &random)
         )
         var pool = EndpointPool(.init(), seed: seed)
-        endpoints = pool.setAddresses(["a", "b", "c"]).added
+        endpoints = pool.setAddresses(["a", "b", "c"], at: .zero).added
     }
 
     /// Runs so many chunks, and ends the stream.

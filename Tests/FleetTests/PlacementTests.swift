@@ -14,7 +14,7 @@ internal import Testing
         init(interval: Int = 3, phase: Int = 0) {
             placement = Placement(stream: 7, snapshotInterval: interval, phase: phase)
             var pool = EndpointPool(.init(), seed: 1)
-            endpoints = pool.setAddresses(["a", "b"]).added
+            endpoints = pool.setAddresses(["a", "b"], at: .zero).added
         }
 
         func chunk(_ number: Int64) -> MessageBytes { MessageBytes(elements: [number]) }

@@ -40,7 +40,7 @@ final class QueueStage {
         adjust(&settings, &poolSettings)
         queue = BatchQueue(settings)
         pool = EndpointPool(poolSettings, seed: seed)
-        _ = pool.setAddresses((0..<endpoints).map { "endpoint-\($0)" })
+        _ = pool.setAddresses((0..<endpoints).map { "endpoint-\($0)" }, at: now)
         admitAll()
     }
 
@@ -53,16 +53,16 @@ final class QueueStage {
     func admitAll() {
         for member in pool.members where !member.health.isAdmitting {
             if pool.beginProbe(member.id, at: now) == true {
-                _ = pool.endProbe(member.id, [.probePassed], latency: nil, at: now)
+                _ = pool.endProbe(member.id, [.probePassed], at: now)
             } else {
-                _ = pool.endProbe(member.id, [], latency: nil, at: now)
+                _ = pool.endProbe(member.id, [], at: now)
             }
         }
         take { _, _, _ in [] }
     }
 
     func setAddresses(_ addresses: [String]) {
-        _ = pool.setAddresses(addresses)
+        _ = pool.setAddresses(addresses, at: now)
         take { _, _, _ in [] }
     }
 

@@ -13,7 +13,7 @@ internal import Testing
             adjust(&settings)
             rebalancer = Rebalancer(settings)
             var pool = EndpointPool(.init(), seed: 1)
-            ids = pool.setAddresses(["a", "b", "c"]).added
+            ids = pool.setAddresses(["a", "b", "c"], at: .zero).added
         }
 
         /// Where a stream of endpoint 0 is to go, by index.

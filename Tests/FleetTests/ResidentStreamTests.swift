@@ -385,6 +385,7 @@ internal import Wire
             addresses: doubles.map(\.address),
             configuration: configuration,
             seed: random.next(),
+            clock: ContinuousClock(),
             logger: silentLogger
         )
         try await fleet.check()

@@ -24,7 +24,7 @@ internal import Wire
     private func requests() throws -> [Placement.Request] {
         var placement = Placement(stream: 3, snapshotInterval: 2, phase: 1)
         var pool = EndpointPool(.init(), seed: 1)
-        let endpoint = pool.setAddresses(["a"]).added[0]
+        let endpoint = pool.setAddresses(["a"], at: .zero).added[0]
         let contents = codec.contents(ofChunk: chunk(), after: nil).contents
         _ = placement.begin(contents)
         let first = placement.place(on: endpoint, sequenceID: UInt64(Int64.max))

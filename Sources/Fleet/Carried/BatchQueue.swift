@@ -379,7 +379,7 @@ package struct BatchQueue: Sendable {
         // Those that have run something since are well; the others may be to blame.
         return group.refusals
             .filter { successes[$0.endpoint, default: 0] < $0.order }
-            .map { .changed(pool.suspect($0.endpoint, reason: $0.reason, at: now)) }
+            .map { .changed(pool.leave($0.endpoint, reason: $0.reason, at: now)) }
     }
 
     // MARK: Sending

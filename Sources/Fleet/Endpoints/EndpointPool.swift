@@ -272,6 +272,16 @@ package struct EndpointPool: Sendable {
         return handle(.suspected(reason: reason), memberAt: index, at: now)
     }
 
+    /// Has an endpoint take no more work until it has run a probe's chunk.
+    package mutating func leave(
+        _ id: EndpointID,
+        reason: String,
+        at now: Duration
+    ) -> [Change] {
+        guard let index = index(id) else { return [] }
+        return handle(.requestLost(reason: reason), memberAt: index, at: now)
+    }
+
     /// Probes' chunks that an endpoint has run; nil when it is gone.
     package func passedProbeCount(of id: EndpointID) -> Int? {
         member(id)?.health.passedProbeCount
