@@ -3,11 +3,13 @@
 #include <chrono>
 #include <thread>
 
+#include "library.h"
 #include "tls.h"
 
 namespace {
 
 std::shared_ptr<grpc::Channel> connect(const cgrpc_channel_options& options) {
+    cgrpc::prepare_library();
     grpc::ChannelArguments arguments;
     arguments.SetMaxReceiveMessageSize(options.maximum_message_bytes);
     arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, options.maximum_metadata_bytes);

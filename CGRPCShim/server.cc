@@ -3,6 +3,7 @@
 #include <system_error>
 #include <thread>
 
+#include "library.h"
 #include "tls.h"
 
 namespace {
@@ -21,6 +22,7 @@ class Refusal final : public grpc::ServerGenericBidiReactor {
 }  // namespace
 
 int32_t cgrpc_server::listen(const cgrpc_server_options& options) {
+    cgrpc::prepare_library();
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddListeningPort(options.listen_address, cgrpc::server_credentials(options.tls), &port);

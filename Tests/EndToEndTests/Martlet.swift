@@ -9,6 +9,8 @@ internal import Wire
 final class Martlet: Sendable {
     let process: ChildProcess
     let address: String
+    /// Where operators are served.
+    let adminAddress: String
     let channel: Channel
 
     static let modelName = "zipformer-en"
@@ -58,6 +60,11 @@ final class Martlet: Sendable {
             line.split(separator: " ").first { $0.hasPrefix("address=") }
         )
         address = String(field.dropFirst("address=".count))
+        let adminLine = try await process.line { $0.contains(" open to operators ") }
+        let adminField = try #require(
+            adminLine.split(separator: " ").first { $0.hasPrefix("address=") }
+        )
+        adminAddress = String(adminField.dropFirst("address=".count))
         channel = Channel(target: address)
     }
 

@@ -1,4 +1,5 @@
 package import GRPCTransport
+private import Glibc
 internal import MessageCoding
 package import ModelBundle
 internal import SwiftProtobuf
@@ -121,8 +122,11 @@ package struct SequenceCodec: Sendable {
             let sharedCount = bytes.count - shift
             if let previous, sharedCount > 0 {
                 var contents = previous[shift..<bytes.count]
-                let isShared = contents.withContiguousBytes {
-                    $0.elementsEqual(bytes.prefix(sharedCount))
+                let isShared = contents.withContiguousBytes { shared in
+                    guard let left = shared.baseAddress, let right = bytes.baseAddress else {
+                        return false
+                    }
+                    return memcmp(left, right, sharedCount) == 0
                 }
                 if isShared {
                     contents.append(
