@@ -221,14 +221,31 @@ internal import Testing
 
     @Test func theBetterOfTwoIsTaken() {
         let pool = Pool(2, admitted: true)
-        for (id, time) in zip(pool.ids, [30, 10]) {
-            let lease = pool.lease(on: id)
-            pool.now += .milliseconds(time)
-            _ = pool.end(lease, .succeeded)
-        }
+        pool.run(on: pool.ids[0], for: .milliseconds(30))
+        pool.run(on: pool.ids[1], for: .milliseconds(10))
         // 10 ms three times over is as much as 30 ms.
-        let endpoints = (0..<8).map { _ in pool.lease()?.endpoint.number }
-        #expect(endpoints.count { $0 == 1 } == 6)
+        let endpoints = (0..<400).map { _ in pool.lease()?.endpoint.number }
+        #expect((280...320).contains(endpoints.count { $0 == 1 }))
+    }
+
+    /// At a quiet hour, too, when nothing is under way.
+    @Test func equalsShareWhatTheresToDo() {
+        let pool = Pool(2, admitted: true)
+        pool.run(on: pool.ids[0], for: .milliseconds(10))
+        pool.run(on: pool.ids[1], for: .milliseconds(11))
+        let endpoints = (0..<200).map { _ in
+            let lease = pool.lease()
+            defer { _ = pool.end(lease, .abandoned) }
+            return lease?.endpoint.number
+        }
+        #expect((70...130).contains(endpoints.count { $0 == 1 }))
+    }
+
+    @Test func whoHasAnsweredNothingIsTakenToBeAsSlowAsAny() {
+        let pool = Pool(2, admitted: true)
+        pool.run(on: pool.ids[0], for: .microseconds(10))
+        let endpoints = (0..<200).map { _ in pool.lease()?.endpoint.number }
+        #expect((80...120).contains(endpoints.count { $0 == 1 }))
     }
 
     @Test func aNewEndpointStartsSlowly() {
@@ -286,6 +303,13 @@ private final class Pool {
 
     func end(_ lease: Lease?, _ outcome: EndpointPool.Outcome) -> [EndpointPool.Change] {
         lease.map { value.end($0, outcome, at: now) } ?? []
+    }
+
+    /// A request that is answered after a while.
+    func run(on id: EndpointID, for time: Duration) {
+        let lease = lease(on: id)
+        now += time
+        _ = end(lease, .succeeded)
     }
 
     func blame(_ id: EndpointID) -> [EndpointPool.Change] {

@@ -100,6 +100,8 @@ internal import Wire
             let double = stage.doubles[1]
             double.change { $0.isServerReady = false }
             try await stage.models[1].fleet.check()
+            // For a moment, a stream waits for one.
+            stage.fleetClock.advance(by: stage.models[1].fleet.configuration.grace)
             let call = stage.recognize()
             try await call.send(try ServerStage.config { $0.model = "other" })
             let (results, status) = await outcome(of: call, Tally())

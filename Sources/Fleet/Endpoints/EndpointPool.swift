@@ -315,7 +315,8 @@ package struct EndpointPool: Sendable {
             let step = Int.random(in: 1..<count, using: &random)
             let (one, other) = (eligible[first], eligible[(first + step) % count])
             let unknown = unknownLatency
-            return cost(one, unknown, at: now) <= cost(other, unknown, at: now) ? one : other
+            let limit = cost(one, unknown, at: now) * Self.clearlyCheaper
+            return cost(other, unknown, at: now) < limit ? other : one
         }
     }
 
@@ -333,14 +334,16 @@ package struct EndpointPool: Sendable {
 
     /// What is assumed of an endpoint that has answered nothing yet: that it is as slow as any.
     private var unknownLatency: Duration {
-        members.indices.reduce(Self.leastLatency) { slowest, index in
-            guard members[index].health.isAdmitting else { return slowest }
-            return max(slowest, members[index].load.latency ?? slowest)
-        }
+        members.lazy.filter(\.health.isAdmitting).compactMap(\.load.latency).max()
+            ?? Self.usualLatency
     }
 
     private static let minimumSlowStartShare = 0.1
-    private static let leastLatency = Duration.milliseconds(1)
+    private static let usualLatency = Duration.milliseconds(1)
+    /// Latencies are no more certain than this: of two that cost nearly the same, the lot decides,
+    /// or the one whose last answer happened to be the fastest would get all the work of a quiet
+    /// hour.
+    private static let clearlyCheaper = 0.8
 
     // MARK: Retries
 
