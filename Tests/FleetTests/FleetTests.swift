@@ -365,7 +365,11 @@ internal import Wire
             await double.inferences.reached(1)
             fleet.close()
             let error = try await running.value
-            #expect(error != nil)
+            #expect(error == FleetError(.unavailable, "the fleet was closed"))
+            let stream = try TestStream(seed: 12, on: fleet)
+            #expect(
+                await stream.fail([Float](repeating: 1, count: TinyEncoder.featureCount)) == error
+            )
         }
     }
 }

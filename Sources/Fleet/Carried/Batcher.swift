@@ -135,19 +135,20 @@ final class Batcher: Sendable {
         answer: (outputs: [MessageBytes], chunks: [BatchQueue.ChunkID])? = nil,
         _ event: (inout State, inout EndpointPool, Duration) -> [BatchQueue.Action]
     ) {
-        let deeds = state.withLock { state in
+        let (deeds, wakeTime) = state.withLock { state in
             let now = endpoints.now()
             let (actions, wakeTime) = endpoints.withPool { pool in
                 var actions = event(&state, &pool, now)
                 actions += state.queue.advance(&pool, at: now)
                 return (actions, state.queue.wakeTime(pool, at: now))
             }
-            if let wakeTime { wake(&state, at: wakeTime, now) }
-            return prepare(actions, answer, &state)
+            return (prepare(actions, answer, &state), wakeTime)
         }
+        // Told first: whoever learns how a chunk ended may look at the endpoints next.
+        endpoints.tell(deeds.changes)
         for (waiter, result) in deeds.endings { waiter.continuation.resume(returning: result) }
         for task in deeds.cancellations { task.cancel() }
-        endpoints.tell(deeds.changes)
+        if let wakeTime { wake(at: wakeTime) }
         for (count, error) in deeds.splits {
             endpoints.logger.warning(
                 "a request failed; its chunks go on in halves",
@@ -204,21 +205,24 @@ final class Batcher: Sendable {
 
     /// Sees to it that the queue is asked again then. A timer that is early enough stays: it is set
     /// anew when it has gone off.
-    private func wake(_ state: inout State, at time: Duration, _ now: Duration) {
-        if let timer = state.timer {
-            guard time < timer.time else { return }
-            timer.task.cancel()
-        }
-        guard !state.isClosed else { return }
-        let clock = endpoints.clock
-        let task = Task { [weak self] in
-            guard (try? await clock.sleep(for: max(time - now, .zero))) != nil else { return }
-            self?.update { state, _, _ in
-                if state.timer?.time == time { state.timer = nil }
-                return []
+    private func wake(at time: Duration) {
+        let replaced = state.withLock { state -> Task<Void, Never>? in
+            if let timer = state.timer, timer.time <= time { return nil }
+            guard !state.isClosed else { return nil }
+            let replaced = state.timer?.task
+            let clock = endpoints.clock
+            let wait = max(time - endpoints.now(), .zero)
+            let task = Task { [weak self] in
+                guard (try? await clock.sleep(for: wait)) != nil else { return }
+                self?.update { state, _, _ in
+                    if state.timer?.time == time { state.timer = nil }
+                    return []
+                }
             }
+            state.timer = Timer(time: time, task: task)
+            return replaced
         }
-        state.timer = Timer(time: time, task: task)
+        replaced?.cancel()
     }
 
     // MARK: Requests
