@@ -32,6 +32,8 @@ public struct BatchStatistics: Sendable, Equatable {
     public var medianWait: Duration?
     public var wait95: Duration?
 
+    package init() {}
+
     /// Chunks of the average request.
     public var meanBatch: Double { requests == 0 ? 0 : Double(chunks) / Double(requests) }
 }
