@@ -149,7 +149,13 @@ public final class Fleet: Sendable {
             clock: clock,
             logger: logger
         )
-        admission = Admission(configuration.admission, now: endpoints.now)
+        var limits = configuration.admission
+        limits.chunkShift = model.chunkShiftDuration
+        let admission = Admission(limits, now: endpoints.now)
+        self.admission = admission
+        endpoints.observe { change in
+            if case .admitted = change { admission.forgetCapacity() }
+        }
         policy =
             switch model.statePolicy {
             case .carried:

@@ -89,7 +89,7 @@ extension Configuration {
     /// When new streams are refused so that running ones do not suffer.
     public struct Admission: Sendable, Equatable {
         /// How much longer than unloaded a chunk may take.
-        public var headroom: Duration = .milliseconds(40)
+        public var headroom: Duration = .milliseconds(80)
         /// Streams of the model, whatever is measured; nil for any number.
         public var maximumStreams: Int?
 

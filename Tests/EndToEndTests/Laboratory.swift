@@ -71,7 +71,9 @@ struct Laboratory: Sendable {
         let martlet = try await Martlet(
             places,
             directory: directory,
-            endpoints: ["127.0.0.1:\(grpcPort)"]
+            endpoints: ["127.0.0.1:\(grpcPort)"],
+            // Dozens of streams at once, as fast as they can be sent: all are to be served.
+            modelSettings: "admission: { headroom: 1m }"
         )
         do {
             try await martlet.modelIsServing()

@@ -10,6 +10,7 @@ struct AdmissionControlTests {
 
         init(_ adjust: (inout AdmissionControl.Settings) -> Void = { _ in }) {
             var settings = AdmissionControl.Settings()
+            settings.headroom = .milliseconds(40)
             adjust(&settings)
             control = AdmissionControl(settings)
         }
@@ -57,7 +58,37 @@ struct AdmissionControlTests {
         #expect(latency == .milliseconds(61))
         #expect((Duration.milliseconds(60) ..< .milliseconds(61)).contains(limit))
         stage.run(200, latency: .milliseconds(25))
+        // The capacity is known now, and these chunks are as many.
+        #expect((0...2).contains(stage.open(10)))
+        stage.control.forgetCapacity()
         #expect(stage.open(10) == 10)
+    }
+
+    @Test("Where the capacity is known, streams are let in freely only below it")
+    func remembersTheCapacity() {
+        let stage = Stage()
+        stage.run(200, latency: .milliseconds(20))
+        stage.run(400, latency: .milliseconds(80))
+        let capacity = stage.control.capacity ?? 0
+        #expect((300...350).contains(capacity))
+        // Half as many chunks: some 45 streams more would bring 140 a second.
+        for _ in 0..<300 {
+            stage.now += .milliseconds(6)
+            stage.control.note(latency: .milliseconds(20), at: stage.now)
+        }
+        let letIn = (0..<200).count { _ in stage.control.open(at: stage.now) == nil }
+        #expect((30...50).contains(letIn))
+    }
+
+    @Test("Streams that send faster than real time do not close the door")
+    func overlooksFastStreams() {
+        let stage = Stage()
+        stage.run(200, latency: .milliseconds(20))
+        for _ in 0..<200 {
+            stage.now += .milliseconds(3)
+            stage.control.note(latency: .milliseconds(400), pace: 1.5, at: stage.now)
+        }
+        #expect(stage.control.open(at: stage.now) == nil)
     }
 
     @Test("The share of chunks that waited for a server that failed does not close the door")

@@ -3,21 +3,28 @@
 /// A stream that speaks in real time does not slow down when servers are busy: one too many, and
 /// the chunks of all wait longer and longer. What there is room for is measured and not configured: the
 /// time that chunks take, queues included, is compared with what it was when there was little to do
-/// (as TCP Vegas and Netflix's concurrency limits tell a queue from a long way).
+/// (as TCP Vegas and Netflix's concurrency limits tell a queue from a long way), and the chunks a
+/// second that were run while it was too long are the capacity.
 ///
-///     median of the latest chunks   up to half of the headroom: streams are let in
-///     above the unloaded time:      up to the headroom: a few a second are, to feel the way
-///                                   beyond it: none is
+///     latency beyond the headroom              no stream is let in, and the capacity is known
+///     beyond half of it, or the chunks of the
+///     open streams near the known capacity     a few a second are, to feel the way
+///     otherwise                                streams are let in
 ///
-/// The median, because chunks that waited for a server that failed say nothing about how busy the
-/// others are.
+/// The latency is the median of the latest chunks, because those that waited for a server that
+/// failed say nothing about how busy the others are. Streams that send faster than real time slow down
+/// by themselves and are not looked at.
 package struct AdmissionControl: Sendable {
     package struct Settings: Sendable, Equatable {
         /// How much longer than unloaded a chunk may take before new streams are refused; and as
         /// long again as unloaded, where that is more.
-        package var headroom: Duration = .milliseconds(40)
-        /// New streams a second in the upper half of the headroom, as a share of the open ones.
+        package var headroom: Duration = .milliseconds(80)
+        /// New streams a second while the way is felt, as a share of the open ones; at least one.
         package var pace = 0.02
+        /// The share of the known capacity up to which streams are let in freely.
+        package var freeShare = 0.9
+        /// The time from one chunk of a stream to the next.
+        package var chunkShift: Duration = .milliseconds(320)
         /// Streams that may be open, whatever has been measured; nil for any number.
         package var maximumStreams: Int?
 
@@ -47,12 +54,19 @@ package struct AdmissionControl: Sendable {
     private var unloadedAt = Duration.zero
     private var tokens = 1.0
     private var tokensAt = Duration.zero
+    /// Chunks a second that were run when they took too long; nil while they never did.
+    package private(set) var capacity: Double?
+    /// Chunks that were run, and streams that were let in, this second and the one before.
+    private var chunks = SecondCount()
+    private var openings = SecondCount()
 
-    private static let maximumSamples = 128
+    private static let maximumSamples = 64
     /// Fewer samples than this say nothing.
     private static let minimumSamples = 16
     /// Older samples are not looked at.
     private static let sampleLifetime = Duration.seconds(1)
+    /// Streams whose audio comes faster than this, against real time, are not looked at.
+    private static let maximumPace = 1.25
     /// By which share a second the unloaded latency rises.
     private static let unloadedDrift = 0.001
 
@@ -62,7 +76,11 @@ package struct AdmissionControl: Sendable {
     }
 
     /// A chunk was run.
-    package mutating func note(latency: Duration, at now: Duration) {
+    ///
+    /// - Parameter pace: how fast the stream's audio has come, against real time.
+    package mutating func note(latency: Duration, pace: Double = 1, at now: Duration) {
+        chunks.add(at: now)
+        guard pace <= Self.maximumPace else { return }
         let sample = Sample(time: now, latency: latency)
         if samples.count < Self.maximumSamples {
             samples.append(sample)
@@ -81,12 +99,27 @@ package struct AdmissionControl: Sendable {
         }
         if let (latency, limits) = measure(at: now) {
             if latency > limits.none { return .slow(latency: latency, limit: limits.none) }
-            if latency > limits.free, !takeToken(at: now) {
+            if latency > limits.free || isNearCapacity(at: now), !takeToken(at: now) {
                 return .slow(latency: latency, limit: limits.free)
             }
         }
         openStreams += 1
+        openings.add(at: now)
         return nil
+    }
+
+    /// Whether the chunks of the open streams, those of the latest included, come near to what can
+    /// be run.
+    private func isNearCapacity(at now: Duration) -> Bool {
+        guard let capacity else { return false }
+        let expected =
+            chunks.rate(at: now) + openings.rate(at: now) / settings.chunkShift.seconds
+        return expected > capacity * settings.freeShare
+    }
+
+    /// There are other servers than before: what they can do is to be found out.
+    package mutating func forgetCapacity() {
+        capacity = nil
     }
 
     /// An open stream brings its first chunk. Streams let in while nothing was known, all at once,
@@ -118,6 +151,12 @@ package struct AdmissionControl: Sendable {
         unloaded = base
         unloadedAt = now
         let headroom = max(settings.headroom, base)
+        let rate = chunks.rate(at: now)
+        if median > base + headroom {
+            capacity = rate
+        } else if let known = capacity, rate > known {
+            capacity = rate
+        }
         return (median, (base + headroom / 2, base + headroom))
     }
 
@@ -128,5 +167,33 @@ package struct AdmissionControl: Sendable {
         guard tokens >= 1 else { return false }
         tokens -= 1
         return true
+    }
+}
+
+/// How often something happened lately.
+private struct SecondCount: Sendable {
+    private var second = 0
+    private var count = 0
+    private var lastCount = 0
+
+    mutating func add(at now: Duration) {
+        turn(to: now)
+        count += 1
+    }
+
+    /// A second, over the last second or so.
+    func rate(at now: Duration) -> Double {
+        var turned = self
+        turned.turn(to: now)
+        let part = now.seconds - Double(turned.second)
+        return Double(turned.count) + Double(turned.lastCount) * (1 - part)
+    }
+
+    private mutating func turn(to now: Duration) {
+        let present = Int(now.components.seconds)
+        guard present != second else { return }
+        lastCount = present == second + 1 ? count : 0
+        count = 0
+        second = present
     }
 }

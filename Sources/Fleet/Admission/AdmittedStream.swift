@@ -4,7 +4,9 @@ internal import Synchronization
 final class AdmittedStream: EncoderStream {
     private let stream: any EncoderStream
     private let admission: Admission
-    private var hasBegun = false
+    /// When the first chunk came; nil before it did.
+    private var beginning: Duration?
+    private var chunkCount = 0
     private var hasEnded = false
 
     init(_ stream: any EncoderStream, _ admission: Admission) {
@@ -13,14 +15,22 @@ final class AdmittedStream: EncoderStream {
     }
 
     func encode(_ features: [Float]) async throws(FleetError) -> EncoderOutput {
-        if !hasBegun {
-            try admission.begin()
-            hasBegun = true
-        }
         let start = admission.now()
+        if beginning == nil {
+            try admission.begin()
+            beginning = start
+        }
         let output = try await stream.encode(features)
-        admission.note(latency: admission.now() - start)
+        admission.note(latency: admission.now() - start, pace: pace(at: start))
+        chunkCount += 1
         return output
+    }
+
+    /// How fast the audio before this chunk has come, against real time.
+    private func pace(at now: Duration) -> Double {
+        guard let beginning, chunkCount > 0 else { return 1 }
+        let spoken = admission.chunkShift.seconds * Double(chunkCount)
+        return spoken / max((now - beginning).seconds, 1e-6)
     }
 
     func end() {
@@ -37,8 +47,11 @@ final class Admission: Sendable {
     private let control: Mutex<AdmissionControl>
     private let refusals = Atomic<Int>(0)
 
+    let chunkShift: Duration
+
     init(_ settings: AdmissionControl.Settings, now: @escaping @Sendable () -> Duration) {
         self.now = now
+        chunkShift = settings.chunkShift
         control = Mutex(AdmissionControl(settings))
     }
 
@@ -64,7 +77,11 @@ final class Admission: Sendable {
 
     func close() { control.withLock { $0.close() } }
 
-    func note(latency: Duration) { control.withLock { $0.note(latency: latency, at: now()) } }
+    func note(latency: Duration, pace: Double) {
+        control.withLock { $0.note(latency: latency, pace: pace, at: now()) }
+    }
+
+    func forgetCapacity() { control.withLock { $0.forgetCapacity() } }
 }
 
 extension FleetError {
