@@ -24,9 +24,8 @@ final class FilterbankTables: Sendable {
     private let computers = Mutex<[IdleComputer]>([])
 
     /// A computer that nobody uses.
-    ///
-    /// Unchecked because a computer belongs to one thread at a time: it is either in the list, under
-    /// its lock, or with the one who took it out.
+    // Unchecked because a computer belongs to one thread at a time: it is either in the list, under
+    // its lock, or with the one who took it out.
     private struct IdleComputer: @unchecked Sendable {
         let computer: FrameComputer
     }

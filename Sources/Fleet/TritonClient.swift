@@ -78,6 +78,7 @@ final class TritonClient: Sendable {
             )
             return answer.config
         } catch let error as RPCError where error.code == .unimplemented {
+            // A KServe server that is not Triton has no such call.
             return nil
         }
     }

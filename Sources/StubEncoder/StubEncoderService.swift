@@ -61,8 +61,8 @@ final class StubEncoderService: Sendable {
     /// Returns when the requests under way have been answered, or after the grace period.
     func drain(gracePeriod: Duration) async {
         state.withLock { $0.isDraining = true }
-        // Real time: it is what an operator may wait.
         let expiry = Task {
+            // Real time: it is what an operator may wait.
             guard (try? await Task.sleep(for: gracePeriod)) != nil else { return }
             for waiter in self.state.withLock({ $0.takeDrainWaiters() }) { waiter.resume() }
         }

@@ -63,6 +63,7 @@ struct InspectFleet: AsyncParsableCommand {
             )
             guard let every else { return }
             if !json { print() }
+            // The time between two looks, as the user asked.
             try await Task.sleep(for: .seconds(every))
         }
     }

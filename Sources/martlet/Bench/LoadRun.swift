@@ -30,6 +30,7 @@ struct LoadRun {
         let ending = Task {
             // The first of the two ends the load.
             await withTaskGroup(of: Void.self) { group in
+                // A load lasts as long as was asked for, by the clock on the wall.
                 group.addTask { try? await Task.sleep(until: record.start + duration) }
                 group.addTask { for await _ in stop { return } }
                 await group.next()
@@ -42,9 +43,11 @@ struct LoadRun {
             // Thousands of silent streams that end at once are a load of their own, which those who
             // still speak should not be measured by.
             while record.note({ ledger, _ in ledger.open }) > floor.waitingCount, .now < limit {
+                // Looked at now and then: nobody is kept waiting by it.
                 try await Task.sleep(for: Self.drainInterval)
             }
             floor.dismiss()
+            // Streams that do not end by themselves are given up then.
             try await Task.sleep(until: limit + Self.drainInterval)
             course.isGivenUp = true
             for channel in channels { channel.close() }

@@ -21,6 +21,7 @@ final class Pacer: Sendable {
 
     init() {
         let thread = Thread { [weak self] in
+            // A thread of its own, which may sleep: one for all streams is cheaper than a timer each.
             while self?.wakeThoseDue() == true { Thread.sleep(forTimeInterval: Self.tick) }
         }
         thread.name = "pacer"

@@ -4,8 +4,9 @@ internal import Testing
 extension EndToEnd.Chaos {
     private static let fewLanes = 16
     private static let fewPassages = 16
-    /// Long enough for every lane to have a stream under way, and for a Martlet to look at its
-    /// endpoints.
+    /// For how long real streams run, in real time, before and after what is done to their servers:
+    /// long enough for every lane to have a stream under way, and for a Martlet to look at its
+    /// endpoints. Nothing is waited for by it.
     private static let moment = Duration.seconds(3)
 
     /// Runs `body` under live streams, none of which may notice.
@@ -32,8 +33,10 @@ extension EndToEnd.Chaos {
             streamsEach: streamsEach,
             seed: ChaosRun.seed
         ) {
+            // Streams speak undisturbed for a moment,
             try await Task.sleep(for: Self.moment)
             try await body(log)
+            // and for another one after it.
             try await Task.sleep(for: Self.moment)
         }
         check(streams, of: traffic, log)
@@ -65,6 +68,7 @@ extension EndToEnd.Chaos {
                 try await late.start()
                 try await late.untilReady()
                 log.note("the late server is ready")
+                // Streams may be on any of them by now.
                 try await Task.sleep(for: Self.moment)
                 for other in others { try other.kill() }
                 log.note("the others were killed")
@@ -86,6 +90,7 @@ extension EndToEnd.Chaos {
             ) { log in
                 for server in servers { try server.kill() }
                 log.note("all were killed")
+                // This is how long they are gone: it is what streams have to bear.
                 try await Task.sleep(for: Self.moment)
                 for server in servers { try await server.start() }
                 log.note("all are started again")

@@ -39,6 +39,7 @@ extension EndToEnd {
                 )
                 let injector = FaultInjector(fleet.servers, log: log)
                 let streams = try await traffic.run(lanes: Self.lanes, seed: run.seed) {
+                    // Real streams in real time: what they feel undisturbed is measured first.
                     try await Task.sleep(for: run.calm)
                     try await injector.run(plan)
                 }

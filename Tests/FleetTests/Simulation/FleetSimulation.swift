@@ -38,7 +38,7 @@ struct FleetSimulation {
         var start: Duration
         var isPoison: Bool
         var course: RequestCourse
-        /// Counts what it has waited for, so that nothing that comes late is taken for now.
+        /// Counts what it has waited for, so that nothing that comes late counts as timely.
         var turn = 0
         var isAwaiting = false
         var lease: Lease?
