@@ -133,17 +133,24 @@ extension AudioFrontend {
     public var filterbankSamples: Int { features.sampleCount }
 
     /// One past the last frame that is available, counted from the start of the stream.
-    public var frameCount: Int { features.frames.end }
+    public var frameCount: Int { features.frameCount }
 
     /// The first frame that has not been discarded.
-    public var firstFrame: Int { features.frames.first }
+    public var firstFrame: Int { features.firstFrame }
 
     /// Copies frames, row-major `[frames.count, melBins]`.
     ///
     /// The frames must be available and not discarded, and `destination` large enough.
     public func copyFrames(_ frames: Range<Int>, to destination: UnsafeMutableBufferPointer<Float>)
     {
-        features.frames.copy(frames, to: destination)
+        features.copy(frames, to: destination)
+    }
+
+    /// How loud frames are: the mean of their log-mel energies, natural logarithm.
+    ///
+    /// The frames must be available and not discarded; at least one.
+    public func meanLogEnergy(ofFrames frames: Range<Int>) -> Float {
+        features.mean(of: frames)
     }
 
     /// Gives up the frames before `frame`.

@@ -1,14 +1,16 @@
 /// Samples at the model's rate in, in pieces of any size; filterbank frames out.
 ///
-/// A frame is computed once, from its samples alone, as soon as the last of them is there. So the
-/// values cannot depend on how the samples came. Of the samples only what the next frame spans is
-/// kept.
+/// A frame is computed once, from its samples alone, together with its neighbours: when there are as
+/// many as are computed at once, or when it is asked for. So the values cannot depend on how the
+/// samples came. Of the samples only what the frames to be computed span is kept.
 struct FilterbankStream {
     /// Samples taken in at a time.
     static let blockSamples = 1_024
 
     let configuration: FilterbankConfiguration
-    private(set) var frames: FrameBuffer
+    private var frames: FrameBuffer
+    /// Frames that are there to be had, one past the last: all of their samples are there.
+    private(set) var frameCount = 0
     /// Samples received, padding included.
     private(set) var sampleCount = 0
     // The last samples received; history[0] is the stream's sample `historyStart`.
@@ -28,7 +30,12 @@ struct FilterbankStream {
             forgetSamples()
             history.append(contentsOf: block)
             sampleCount += block.count
-            computeFrames(below: completeFrames)
+            let beyond = sampleCount - configuration.lastSample(ofFrame: 0) - 1
+            if beyond >= 0 { frameCount = beyond / configuration.frameShiftSamples + 1 }
+            let pending = frameCount - frames.end
+            computeFrames(
+                below: frameCount - pending % FrameComputer.maximumFrames
+            )
         }
     }
 
@@ -41,17 +48,31 @@ struct FilterbankStream {
             zeros.withUnsafeBufferPointer { append(.init(rebasing: $0[..<step])) }
             remaining -= step
         }
-        computeFrames(below: configuration.frameCount(ofSamples: sampleCount))
+        computeFrames(below: frameCount)
+        frameCount = configuration.frameCount(ofSamples: sampleCount)
+        computeFrames(below: frameCount)
+    }
+
+    /// The first frame that has not been discarded.
+    var firstFrame: Int { frames.first }
+
+    /// Copies rows of ``FilterbankConfiguration/melBins`` values. The frames must be there to be had
+    /// and not discarded.
+    mutating func copy(_ frames: Range<Int>, to destination: UnsafeMutableBufferPointer<Float>) {
+        computeFrames(below: min(frames.upperBound, frameCount))
+        self.frames.copy(frames, to: destination)
+    }
+
+    /// The mean of all values of some frames, at least one. The frames must be there to be had and
+    /// not discarded.
+    mutating func mean(of frames: Range<Int>) -> Float {
+        computeFrames(below: min(frames.upperBound, frameCount))
+        return self.frames.mean(of: frames)
     }
 
     mutating func discardFrames(before frame: Int) {
+        computeFrames(below: min(frame, frameCount))
         frames.discard(before: frame)
-    }
-
-    /// Frames all of whose samples are there.
-    private var completeFrames: Int {
-        let beyond = sampleCount - configuration.lastSample(ofFrame: 0) - 1
-        return beyond < 0 ? 0 : beyond / configuration.frameShiftSamples + 1
     }
 
     private mutating func forgetSamples() {
@@ -67,21 +88,29 @@ struct FilterbankStream {
     private mutating func computeFrames(below end: Int) {
         guard end > frames.end else { return }
         configuration.tables.withComputer { computer in
-            for frame in frames.end..<end { computeFrame(frame, computer) }
+            while frames.end < end { computeFrames(below: end, computer) }
         }
     }
 
-    private mutating func computeFrame(_ frame: Int, _ computer: FrameComputer) {
-        let first = configuration.firstSample(ofFrame: frame)
-        let last = configuration.lastSample(ofFrame: frame)
-        if first < 0 || last >= sampleCount {
+    /// Computes the next frames below `end`, as many as are computed at once.
+    private mutating func computeFrames(below end: Int, _ computer: FrameComputer) {
+        let shift = configuration.frameShiftSamples
+        let first = configuration.firstSample(ofFrame: frames.end)
+        if first < 0 || configuration.lastSample(ofFrame: frames.end) >= sampleCount {
             mirroredWindow(from: first).withUnsafeBufferPointer { window in
-                frames.append { computer.compute(window, into: $0) }
+                frames.append(1) { computer.compute(window, shift: shift, count: 1, into: $0) }
             }
-        } else {
-            history.withUnsafeBufferPointer { history in
-                let window = history[(first - historyStart)...(last - historyStart)]
-                frames.append { computer.compute(.init(rebasing: window), into: $0) }
+            return
+        }
+        let whole = (sampleCount - 1 - configuration.lastSample(ofFrame: frames.end)) / shift + 1
+        let count = min(end - frames.end, whole, FrameComputer.maximumFrames)
+        let last = configuration.lastSample(ofFrame: frames.end + count - 1)
+        history.withUnsafeBufferPointer { history in
+            let signal = UnsafeBufferPointer(
+                rebasing: history[(first - historyStart)...(last - historyStart)]
+            )
+            frames.append(count) {
+                computer.compute(signal, shift: shift, count: count, into: $0)
             }
         }
     }

@@ -16,8 +16,8 @@ final class FilterbankTables: Sendable {
 
     /// Povey's window: Hann's to the power of 0.85, which is zero at its edges.
     let window: [Float]
-    /// The window's length rounded up to a power of two.
-    let transformLength: Int
+    /// Of the window's length rounded up to a power of two.
+    let transform: RealTransform
     let filters: [MelFilter]
     let weights: [Float]
     let preemphasis: Float
@@ -43,9 +43,9 @@ final class FilterbankTables: Sendable {
     ) throws(AudioError) {
         let step = 2 * Double.pi / Double(windowSamples - 1)
         window = (0..<windowSamples).map { Float(pow(0.5 - 0.5 * cos(step * Double($0)), 0.85)) }
-        var length = 2
+        var length = 4
         while length < windowSamples { length *= 2 }
-        transformLength = length
+        transform = RealTransform(length: length)
         self.preemphasis = preemphasis
 
         let binWidthHertz = sampleRateHertz / Float(length)

@@ -16,17 +16,17 @@ struct FrameBuffer {
         self.bins = bins
     }
 
-    /// Appends a frame, its values by `body`.
-    mutating func append(_ body: (UnsafeMutableBufferPointer<Float>) -> Void) {
+    /// Appends frames, their values, row-major, by `body`.
+    mutating func append(_ count: Int, _ body: (UnsafeMutableBufferPointer<Float>) -> Void) {
         // Moving the live rows down, where that suffices, instead of growing.
-        if deadRows > end - first, values.count + bins > values.capacity {
+        if deadRows > end - first, values.count + count * bins > values.capacity {
             values.removeSubrange(0..<(deadRows * bins))
             deadRows = 0
         }
         let start = values.count
-        values.append(contentsOf: repeatElement(0, count: bins))
+        values.append(contentsOf: repeatElement(0, count: count * bins))
         values.withUnsafeMutableBufferPointer { body(.init(rebasing: $0[start...])) }
-        end += 1
+        end += count
     }
 
     /// Copies rows of `bins` values. The frames must be held.
