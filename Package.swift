@@ -98,6 +98,15 @@ let targets: [Target] = [
         swiftSettings: swiftSettings
     ),
 
+    .executableTarget(
+        name: "grpc-echo",
+        path: "Benchmarks/Echo",
+        cxxSettings: [.treatAllWarnings(as: .error)],
+        linkerSettings: [
+            .linkedLibrary("grpc++"), .linkedLibrary("grpc"), .linkedLibrary("gpr"),
+            .linkedLibrary("absl_synchronization"),
+        ]
+    ),
     .target(
         name: "CAllocationCount",
         path: "Benchmarks/CAllocationCount",

@@ -54,6 +54,18 @@ extension LoadReport {
             )
         )
         if let server { rows += Self.rows(server) }
+        if let echo = echoCPUSecondsPerAudioSecond {
+            let ratio = server?.cpuSecondsPerAudioSecond.flatMap { echo > 0 ? $0 / echo : nil }
+            rows.append(
+                Row(
+                    name: "bare grpc++ echo",
+                    value: "\(ReportFormat.number(echo * 1000, 2)) ms of CPU for a second of audio"
+                        + (ratio.map {
+                            "; the server's is \(ReportFormat.number($0, 1)) times that"
+                        } ?? "")
+                )
+            )
+        }
         rows.append(Row(name: "load generator", value: generatorInWords))
         return rows
     }

@@ -149,6 +149,8 @@ public struct LoadReport: Sendable, Codable, Equatable {
     public var words: Words?
     public var throughput: Throughput
     public var server: Server?
+    /// CPU time of a bare grpc++ echo of the same messages; nil where none was asked for.
+    public var echoCPUSecondsPerAudioSecond: Double?
     public var generator: Generator
     public var secondsPerMoment: Int
     public var timeline: [Moment]

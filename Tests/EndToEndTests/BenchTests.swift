@@ -30,6 +30,7 @@ extension EndToEnd {
             var chunkLatency: Latency
             var finalLatency: Latency
             var words: Words?
+            var echoCPUSecondsPerAudioSecond: Double?
         }
 
         private let laboratory: Laboratory
@@ -55,6 +56,9 @@ extension EndToEnd {
                 "--server", laboratory.martlet.address, "--streams", "8", "--duration", "10",
                 "--references", "\(laboratory.places.shared)/speech/manifest.tsv", "--json", json,
                 "--html", html,
+                "--echo",
+                URL(fileURLWithPath: laboratory.places.martlet).deletingLastPathComponent()
+                    .appendingPathComponent("grpc-echo").path,
             ])
             #expect(status == 0, "\(lines)")
             let report = try JSONDecoder().decode(
@@ -69,6 +73,7 @@ extension EndToEnd {
             #expect(report.chunkLatency.count > 0)
             #expect(report.finalLatency.count == report.streams.completed)
             #expect((report.words?.errorRate ?? 1) < 0.4)
+            #expect(report.echoCPUSecondsPerAudioSecond != nil)
             let page = try String(contentsOfFile: html, encoding: .utf8)
             #expect(page.contains("every final is that of the undisturbed run"))
         }

@@ -76,6 +76,17 @@ internal import Testing
         #expect(report.fault == nil)
     }
 
+    @Test func theServersCostStandsBesideThatOfAnEcho() {
+        var report = report()
+        #expect(!report.text().contains("echo"))
+        report.echoCPUSecondsPerAudioSecond = 0.005
+        #expect(
+            report.text().contains(
+                "5.00 ms of CPU for a second of audio; the server's is 5.0 times"
+            )
+        )
+    }
+
     @Test func theJSONComesBack() throws {
         let report = report()
         let json = try report.json()

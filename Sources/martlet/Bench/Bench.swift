@@ -94,6 +94,18 @@ struct Bench: AsyncParsableCommand {
     var serverProcesses: [Int] = []
 
     @Option(
+        help: ArgumentHelp(
+            "The program grpc-echo: tells beside the server's CPU what a bare grpc++ echo uses.",
+            discussion: """
+                Sends it the same messages after the load, for half a minute at most. Built with \
+                `swift build -c release --product grpc-echo`.
+                """,
+            valueName: "program"
+        )
+    )
+    var echo: String?
+
+    @Option(
         help: ArgumentHelp("Write the report as JSON; - is standard output.", valueName: "file")
     )
     var json: String?
@@ -151,7 +163,7 @@ struct Bench: AsyncParsableCommand {
             record: record
         )
         let ledger = await watch(run, processes, progress)
-        let report = LoadReport(
+        var report = LoadReport(
             ledger,
             settings: load.settings(
                 servers: servers,
@@ -168,6 +180,16 @@ struct Bench: AsyncParsableCommand {
                 residentBytes: ProcessUsage.own.residentBytes
             )
         )
+        if let echo {
+            report.echoCPUSecondsPerAudioSecond = try await EchoRun(
+                program: echo,
+                plan: plan,
+                recordings: recordings,
+                connectionCount: channels.count,
+                realTime: !load.asFastAsPossible,
+                duration: load.duration.value
+            ).run()
+        }
         try write(report)
         if let fault = report.fault {
             note("bench: \(fault)")
